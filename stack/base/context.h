@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What every layer of one engine shares: the time of this poll, the timer wheel, the random
+ * generator, counters, tunables, packet pools, the list of ready endpoints and the log. One per
+ * worker; embedded in struct worker; never global. */
+#ifndef PLX_BASE_CONTEXT_H
+#define PLX_BASE_CONTEXT_H
+
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/endpoint.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/tunables.h"
+#include "base/wheel.h"
+
+struct rte_mempool;
+
+/* Whom an expired timer belongs to; the worker dispatches on it. */
+enum timer_kind {
+    TIMER_TCB,      /* a connection */
+    TIMER_TCP,      /* housekeeping of the transport: SYN queue, TIME-WAIT, memory */
+    TIMER_NET,      /* neighbours, reassembly, announcements */
+    TIMER_POSIX,    /* the layer above: handed to context.posix_timer_due */
+};
+
+struct context {
+    nsec_t now; /* written by worker_poll alone */
+    struct wheel wheel;
+    struct rng rng;
+    struct ready_list ready;
+    struct counters counters;
+    const struct tunables *tun;  /* shared by all workers of the process, owned by whoever made them */
+    struct rte_mempool *hdr_pool;  /* small buffers: headers, ACKs, ARP, ICMP */
+    struct rte_mempool *data_pool; /* payload that applications hand to send */
+    const struct memory *mem;      /* where slabs and tables come from */
+    struct log log;
+    uint16_t worker_id;  /* 0 .. n_workers-1 */
+    uint16_t n_workers;
+};
+
+#endif

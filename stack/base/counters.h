@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every counter and drop reason of an engine, one list, per worker. A name is `room.what`; those that
+ * count dropped packets start their enum with DROP_. Nothing is dropped or refused without one. */
+#ifndef PLX_BASE_COUNTERS_H
+#define PLX_BASE_COUNTERS_H
+
+#include <stdint.h>
+
+/* COUNTER(enum, "name", "what it counts"). Add yours to your room's part. */
+#define COUNTERS(COUNTER)                                                                            \
+    /* link */                                                                                       \
+    COUNTER(RX_PACKETS, "rx.packets", "packets received from the wire")                              \
+    COUNTER(RX_BYTES, "rx.bytes", "bytes received from the wire")                                    \
+    COUNTER(TX_PACKETS, "tx.packets", "packets handed to the wire")                                  \
+    COUNTER(TX_BYTES, "tx.bytes", "bytes handed to the wire")                                        \
+    COUNTER(DROP_TX_FULL, "drop.tx.full", "the wire took no more packets")                           \
+    COUNTER(DROP_NO_MBUF, "drop.no_mbuf", "a packet pool was empty")                                 \
+    COUNTER(DROP_ETHER_SHORT, "drop.ether.short", "frame shorter than its header")                   \
+    COUNTER(DROP_ETHER_NOT_OURS, "drop.ether.not_ours", "frame for another station")                 \
+    COUNTER(DROP_ETHER_TYPE, "drop.ether.type", "ethertype not handled")                             \
+    COUNTER(DROP_ETHER_SOURCE, "drop.ether.source", "multicast source address")                      \
+    COUNTER(DROP_VLAN, "drop.vlan", "VLAN-tagged frame")                                             \
+    COUNTER(DROP_RING_FULL, "drop.ring.full", "ring to the owning worker full")                      \
+    COUNTER(FORWARDED_TO_OWNER, "worker.forwarded", "packets passed to the worker that owns them")   \
+    /* arp */                                                                                        \
+    COUNTER(DROP_ARP_MALFORMED, "drop.arp.malformed", "ARP packet with wrong format")                \
+    COUNTER(DROP_ARP_NOT_OURS, "drop.arp.not_ours", "ARP for addresses that are not ours")           \
+    /* ip */                                                                                         \
+    COUNTER(DROP_IP_SHORT, "drop.ip.short", "shorter than its header or its total length")           \
+    COUNTER(DROP_IP_VERSION, "drop.ip.version", "version is not 4")                                  \
+    COUNTER(DROP_IP_HEADER, "drop.ip.header", "header length or options invalid")                    \
+    COUNTER(DROP_IP_CHECKSUM, "drop.ip.checksum", "header checksum wrong")                           \
+    COUNTER(DROP_IP_MARTIAN, "drop.ip.martian", "address that cannot be on this wire")               \
+    COUNTER(DROP_IP_NOT_OURS, "drop.ip.not_ours", "destination is not one of our addresses")         \
+    COUNTER(DROP_IP_PROTOCOL, "drop.ip.protocol", "protocol not handled")                            \
+    /* udp */                                                                                        \
+    COUNTER(UDP_IN, "udp.in", "datagrams delivered to sockets")                                      \
+    COUNTER(UDP_OUT, "udp.out", "datagrams sent")                                                    \
+    COUNTER(DROP_UDP_MALFORMED, "drop.udp.malformed", "UDP header invalid")                          \
+    COUNTER(DROP_UDP_CHECKSUM, "drop.udp.checksum", "UDP checksum wrong")                            \
+    COUNTER(DROP_UDP_NO_PORT, "drop.udp.no_port", "no socket on that port")                          \
+    COUNTER(DROP_UDP_QUEUE_FULL, "drop.udp.queue_full", "receive queue of the socket full")          \
+    /* tcp */                                                                                        \
+    COUNTER(TCP_IN, "tcp.in", "segments received")                                                   \
+    COUNTER(TCP_OUT, "tcp.out", "segments sent, retransmissions included")                           \
+    COUNTER(TCP_RETRANS, "tcp.retrans", "segments retransmitted")                                    \
+    COUNTER(DROP_TCP_MALFORMED, "drop.tcp.malformed", "TCP header or options invalid")               \
+    COUNTER(DROP_TCP_CHECKSUM, "drop.tcp.checksum", "TCP checksum wrong")
+
+enum counter {
+#define COUNTER_ENUM(id, name, help) CNT_##id,
+    COUNTERS(COUNTER_ENUM)
+#undef COUNTER_ENUM
+        CNT_MAX
+};
+
+struct counters {
+    uint64_t v[CNT_MAX];
+};
+
+static inline void count(struct counters *c, enum counter id)
+{
+    c->v[id]++;
+}
+
+static inline void count_add(struct counters *c, enum counter id, uint64_t n)
+{
+    c->v[id] += n;
+}
+
+const char *counter_name(enum counter id);
+const char *counter_help(enum counter id);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An rte_mempool of mbufs without EAL: hand-built, each buffer from malloc, so that a test starts in
+ * milliseconds and AddressSanitizer sees a packet's use-after-free and leak. */
+#ifndef PLX_BASE_HEAP_POOL_H
+#define PLX_BASE_HEAP_POOL_H
+
+#include <stdint.h>
+
+struct rte_mempool;
+
+/* NULL when out of memory. At most `limit` buffers may be out at once (then allocation fails, which is
+ * what an empty pool looks like); `data_room` bytes each, RTE_PKTMBUF_HEADROOM included. */
+struct rte_mempool *heap_pool_create(const char *name, uint32_t limit, uint16_t data_room);
+/* Buffers out at this moment: 0 at the end of a test. */
+uint32_t heap_pool_in_use(const struct rte_mempool *mp);
+/* Changes the limit: the edge of empty. */
+void heap_pool_set_limit(struct rte_mempool *mp, uint32_t limit);
+void heap_pool_destroy(struct rte_mempool *mp);
+
+#endif

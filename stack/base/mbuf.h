@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Helpers for chains of rte_mbuf. The packet is an rte_mbuf throughout. */
+#ifndef PLX_BASE_MBUF_H
+#define PLX_BASE_MBUF_H
+
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/context.h"
+
+/* A buffer of the header or payload pool, or NULL; then DROP_NO_MBUF is counted. */
+struct rte_mbuf *mbuf_alloc_hdr(struct context *c);
+struct rte_mbuf *mbuf_alloc_data(struct context *c);
+/* What a queued chain pins: whole buffers, not bytes of payload. */
+uint32_t mbuf_charge(const struct rte_mbuf *m);
+/* Copies [off, off+len) of the chain; the caller knows it is there. */
+void mbuf_copy_out(const struct rte_mbuf *m, uint32_t off, void *dst, uint32_t len);
+/* A chain of payload buffers with `len` bytes of src; NULL when the pool is empty. */
+struct rte_mbuf *mbuf_from_bytes(struct context *c, const void *src, uint32_t len);
+/* May a header be written in front of it? Not when shared or indirect. */
+static inline bool mbuf_writable(const struct rte_mbuf *m)
+{
+    return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m);
+}
+/* Trim front or tail of a chain, freeing emptied segments; returns the new head (NULL if nothing is
+ * left). Takes m. pkt_len stays right. */
+struct rte_mbuf *mbuf_trim_front_take(struct rte_mbuf *m, uint32_t n);
+struct rte_mbuf *mbuf_trim_tail_take(struct rte_mbuf *m, uint32_t n);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The network layer of one engine: interfaces, routes, neighbours, IPv4 in and out, fragments, ICMP.
+ * This header is what worker, udp and tcp see of it. */
+#ifndef PLX_NET_NET_H
+#define PLX_NET_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "net/arp.h"
+#include "net/ip4_frag.h"
+#include "net/netif.h"
+#include "net/pmtu.h"
+#include "net/route.h"
+#include "wire/packet.h"
+
+#define NET_MAX_NETIFS 4
+
+struct net {
+    struct context *ctx;
+    struct netif netif[NET_MAX_NETIFS];
+    uint8_t n_netifs;
+    uint32_t generation; /* grows when a route, address or neighbour index changes its meaning */
+    struct route_table routes;
+    struct ip4_reassembly frags;
+    struct pmtu_cache pmtu;
+    struct siphash_key ip_id_key;
+    uint32_t ip_id_count;
+    /* ... ICMP rate limit; the owner of net/ completes this */
+    struct icmp_limit { nsec_t refilled; uint32_t tokens; } icmp_limit;
+    struct wheel_node housekeeping; /* TIMER_NET */
+};
+
+int net_init(struct net *n, struct context *ctx);
+void net_fini(struct net *n);
+
+/* Adds an interface on queue `queue` of `dev`. Its index or -errno. */
+int net_add_netif(struct net *n, struct netdev *dev, uint16_t queue);
+/* An address with its prefix; adds the connected route. 0, -EINVAL (not a host address), -EEXIST, -ENOSPC. */
+int net_add_address(struct net *n, uint8_t netif, const struct ip_addr *a, uint8_t prefix_len);
+/* 0, -ENETUNREACH (gateway not on a connected network), -EEXIST, -ENOSPC. prefix_len 0: default route. */
+int net_add_route(struct net *n, const struct ip_addr *prefix, uint8_t prefix_len, const struct ip_addr *via);
+/* Gratuitous ARP for every address: at start and when the link comes back (RFC 5227 section 2.3). */
+void net_announce(struct net *n);
+
+/* Everything a received frame goes through up to its transport. Fills p. Answers ARP and echo itself
+ * (VERDICT_DONE). p->m, p->netif are set by the caller; p->m may be replaced (reassembly). */
+enum verdict net_input(struct net *n, struct pkt *p);
+/* TIMER_NET expired. */
+void net_timer(struct net *n, struct wheel_node *node);
+bool net_is_local(const struct net *n, const struct ip_addr *a);
+
+/* The way to a destination, kept by a control block so that sending does not look it up again. */
+struct net_path {
+    uint32_t generation;
+    uint32_t neigh;  /* index in the ARP cache; 0 where there is no link layer */
+    uint16_t mtu;    /* path MTU, IP bytes */
+    uint8_t netif;
+    bool valid;
+};
+
+/* Finds the way to `dst`. If *src is any, the source address is chosen and written there; else it is
+ * checked to be ours. 0, -ENETUNREACH, -EADDRNOTAVAIL, -EACCES (broadcast, without `broadcast_ok`). */
+int net_path_resolve(struct net *n, struct net_path *path, struct ip_addr *src, const struct ip_addr *dst,
+                     bool broadcast_ok);
+/* Is what was resolved still right? When not, resolve again. */
+static inline bool net_path_ok(const struct net *n, const struct net_path *path)
+{
+    return path->valid && path->generation == n->generation;
+}
+/* The transport had progress from that neighbour: reachability confirmation (RFC 1122 2.3.2.1 (4)). */
+void net_path_confirm(struct net *n, struct net_path *path);
+
+/* How the transport wants its packet sent. */
+struct ip_send {
+    struct ip_addr src, dst;
+    uint8_t proto;       /* IPPROTO_TCP, _UDP, _ICMP */
+    uint8_t ttl, tos;
+    bool df;             /* don't fragment (TCP); else larger ones are fragmented */
+    uint8_t csum_off;    /* where the transport's checksum stands in its header; 0xff: none wanted */
+    uint8_t l4_len;      /* transport header bytes, for offloads */
+    uint16_t tso_segsz;  /* > 0: TSO, payload per segment; only if net_path_tso says so */
+    void *owner;         /* told by ARP when resolution fails: see net_take_failed; may be NULL */
+};
+
+/* Sends m, whose data starts at the transport header with >= 64 bytes of headroom in its first,
+ * writable segment. Fills checksum (device or software), IP and link header; queues it on the
+ * interface, or behind ARP. 0; -EMSGSIZE (df and larger than the path); -EHOSTUNREACH; -ENOBUFS. */
+int net_output_take(struct net *n, const struct net_path *path, const struct ip_send *s, struct rte_mbuf *m);
+
+/* Largest TSO payload on this path, 0 when it must be cut into single segments here. */
+uint32_t net_path_tso(const struct net *n, const struct net_path *path);
+bool net_path_multi_seg(const struct net *n, const struct net_path *path);
+
+/* An ICMP "fragmentation needed" that the transport has found credible (RFC 5927): remembers the path
+ * MTU of dst. Returns the new one. */
+uint16_t net_pmtu_update(struct net *n, const struct ip_addr *dst, uint16_t mtu, uint16_t too_big);
+
+/* An ICMP error about p (port unreachable, ...), rate-limited, under RFC 1122 section 3.2.2's rules. Borrows p. */
+void net_send_icmp_error_borrow(struct net *n, const struct pkt *p, uint8_t type, uint8_t code);
+
+/* Hands what has gathered on every interface to the wires; what they do not take is dropped and counted. */
+void net_flush(struct net *n);
+
+/* Destinations for which neighbour resolution has just failed: fills addr, returns false when no more.
+ * The worker passes each to tcp_unreachable and udp_unreachable. */
+bool net_next_unreachable(struct net *n, struct ip_addr *addr);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a wire is: bursts in, bursts out, what it can do, something to sleep on, and when it next has
+ * something by itself. One netdev serves all workers, each on its own queue. */
+#ifndef PLX_NETDEV_NETDEV_H
+#define PLX_NETDEV_NETDEV_H
+
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/tunables.h"
+
+enum netdev_link { NETDEV_LINK_ETHER, NETDEV_LINK_NONE /* raw IP: no link header, no ARP */ };
+
+struct netdev_caps {
+    enum netdev_link link;
+    uint8_t mac[6];
+    uint16_t mtu;          /* in force, IP bytes */
+    uint16_t queues;       /* usable by workers */
+    bool rx_csum;          /* may set RTE_MBUF_F_RX_*_CKSUM_GOOD/BAD; NONE and UNKNOWN occur anyway */
+    bool tx_csum;          /* fills IPv4, TCP and UDP checksums (RTE_MBUF_F_TX_*) */
+    bool tso;              /* takes TCP segments of up to tso_max bytes with tso_segsz */
+    uint32_t tso_max;
+    bool multi_seg;        /* sends chained mbufs */
+    bool can_sleep;        /* fd() is real for every queue */
+};
+
+struct netdev;
+
+struct netdev_ops {
+    const char *kind; /* "tap", "af_packet", "memif", ... */
+    /* Up to n mbufs, owned by the caller; data starts at the link header. `now` matters only to wires
+     * with a time of their own (impair, pcap). */
+    uint16_t (*rx_burst)(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n);
+    /* Takes the first returned many; the rest stay the caller's. */
+    uint16_t (*tx_burst)(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n);
+    /* A descriptor that polls readable when rx_burst has something, or -1. */
+    int (*fd)(struct netdev *d, uint16_t queue);
+    /* Called before sleeping / after waking on fd (interrupt arming). Either may be NULL. arm returns
+     * false when a packet has come in meanwhile. */
+    bool (*arm)(struct netdev *d, uint16_t queue);
+    void (*disarm)(struct netdev *d, uint16_t queue);
+    /* When the wire has something to deliver by itself; NSEC_NEVER. May be NULL. */
+    nsec_t (*next_event)(struct netdev *d, uint16_t queue);
+    /* Worker 0 calls it now and then (a few times a second): notices a peer that died or came back.
+     * Returns whether the link is up. May be NULL: always up. */
+    bool (*link_poll)(struct netdev *d, nsec_t now);
+    /* Has the wire ended for good (end of a pcap file)? May be NULL. */
+    bool (*finished)(struct netdev *d);
+    void (*close)(struct netdev *d);
+};
+
+struct netdev {
+    const struct netdev_ops *ops;
+    struct netdev_caps caps;
+    char name[64]; /* as given to --dev */
+};
+
+/* What opening a wire takes. */
+struct netdev_config {
+    uint16_t mtu;    /* 0: the wire's own default */
+    uint16_t queues; /* workers */
+    bool has_mac;
+    uint8_t mac[6];
+    const struct tunables *tun;
+    struct rte_mempool *rx_pool[64]; /* per queue */
+    bool virtual_time; /* pcap: paced by now, not by a real clock */
+};
+
+#define NETDEV_WHY 512 /* bytes for the message when opening fails */
+
+static inline uint16_t netdev_rx_burst(struct netdev *d, uint16_t q, nsec_t now, struct rte_mbuf **p, uint16_t n)
+{
+    return d->ops->rx_burst(d, q, now, p, n);
+}
+
+static inline uint16_t netdev_tx_burst(struct netdev *d, uint16_t q, nsec_t now, struct rte_mbuf **p, uint16_t n)
+{
+    return d->ops->tx_burst(d, q, now, p, n);
+}
+
+void netdev_close(struct netdev *d); /* NULL is fine */
+
+#endif
