@@ -31,7 +31,8 @@ struct worker {
     struct tcp tcp;
     struct udp udp;
     struct worker_group *group;
-    nsec_t link_checked;
+    nsec_t link_checked; /* worker 0 */
+    bool link_down[NET_MAX_NETIFS];
 };
 
 /* 0 or -ENOMEM. */

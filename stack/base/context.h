@@ -21,8 +21,9 @@ enum timer_kind {
     TIMER_TCB,      /* a connection */
     TIMER_TCP,      /* housekeeping of the transport: SYN queue, TIME-WAIT, memory */
     TIMER_NET,      /* neighbours, reassembly, announcements */
-    TIMER_POSIX,    /* the layer above: handed to context.posix_timer_due */
 };
+
+struct steer; /* base/steer.h */
 
 struct context {
     nsec_t now; /* written by worker_poll alone */
@@ -35,7 +36,8 @@ struct context {
     struct rte_mempool *data_pool; /* payload that applications hand to send */
     const struct memory *mem;      /* where slabs and tables come from */
     struct log log;
-    uint16_t worker_id;  /* 0 .. n_workers-1 */
+    const struct steer *steer; /* which worker owns a flow; NULL: this is the only one */
+    uint16_t worker_id;        /* 0 .. n_workers-1 */
     uint16_t n_workers;
 };
 

@@ -27,6 +27,7 @@ enum {
     PKT_BROADCAST = 1 << 0,  /* link or IP broadcast */
     PKT_MULTICAST = 1 << 1,
     PKT_REASSEMBLED = 1 << 2,
+    PKT_FORWARDED = 1 << 3, /* came by ring from another worker: learn from it, do not answer ARP again */
 };
 
 /* TCP flags as on the wire (RFC 9293 section 3.1). */

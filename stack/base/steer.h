@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which worker owns a flow: the Toeplitz hash that RSS computes, over the addresses and ports of a
+ * packet as it arrives, through an indirection table. A device whose RSS uses the same key and table
+ * delivers to the owner by itself; what it says of its RSS is not trusted, so each worker checks and
+ * passes what is not its own to the owner by ring. */
+#ifndef PLX_BASE_STEER_H
+#define PLX_BASE_STEER_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+
+#define STEER_KEY_BYTES 40
+#define STEER_TABLE 128
+
+struct steer {
+    uint8_t key[STEER_KEY_BYTES];          /* as a device takes it */
+    uint32_t key_be[STEER_KEY_BYTES / 4];  /* as rte_softrss_be takes it */
+    uint8_t worker[STEER_TABLE];           /* hash % STEER_TABLE -> worker */
+};
+
+/* Spreads evenly over `n_workers` under the given key. */
+void steer_init(struct steer *s, const uint8_t key[STEER_KEY_BYTES], uint16_t n_workers);
+/* The worker to which packets of this flow belong; IPv4 with ports. */
+uint16_t steer_owner(const struct steer *s, const struct flow_key *flow);
+
+#endif

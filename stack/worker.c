@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "worker_group.h"
+
+#define WORKER_TIMER_BUDGET 256                    /* timers per poll */
+#define WORKER_LINK_INTERVAL (100 * NSEC_PER_MSEC) /* how often a wire is asked whether its peer lives */
+
+int worker_init(struct worker *w, const struct worker_config *cfg)
+{
+    memset(w, 0, sizeof(*w));
+    struct context *c = &w->ctx;
+    c->now = cfg->now;
+    c->tun = cfg->tun;
+    c->hdr_pool = cfg->hdr_pool;
+    c->data_pool = cfg->data_pool;
+    c->mem = cfg->mem;
+    c->log = cfg->log;
+    c->worker_id = cfg->id;
+    c->n_workers = cfg->n_workers;
+    c->steer = cfg->group != NULL && cfg->n_workers > 1 ? &cfg->group->steer : NULL;
+    w->group = c->steer != NULL ? cfg->group : NULL;
+    wheel_init(&c->wheel, cfg->now);
+    rng_init(&c->rng, &cfg->seed);
+    ready_list_init(&c->ready);
+
+    int rc = net_init(&w->net, c);
+    if (rc != 0)
+        return rc;
+    rc = tcp_init(&w->tcp, c, &w->net);
+    if (rc != 0)
+        goto no_tcp;
+    rc = udp_init(&w->udp, c, &w->net);
+    if (rc != 0)
+        goto no_udp;
+    return 0;
+no_udp:
+    tcp_fini(&w->tcp);
+no_tcp:
+    net_fini(&w->net);
+    return rc;
+}
+
+void worker_fini(struct worker *w)
+{
+    udp_fini(&w->udp);
+    tcp_fini(&w->tcp);
+    net_fini(&w->net);
+}
+
+/* ---- packets ---- */
+
+/* The flow of a packet as the control block at this end knows it. */
+static struct flow_key worker_flow(const struct pkt *p, enum verdict v)
+{
+    switch (v) {
+    case VERDICT_TCP:
+        return (struct flow_key){p->dst, p->src, p->tcp.dport, p->tcp.sport};
+    case VERDICT_UDP:
+        return (struct flow_key){p->dst, p->src, p->udp.dport, p->udp.sport};
+    default: /* an ICMP error: the embedded packet is one that we sent */
+        return (struct flow_key){p->icmp_error.src, p->icmp_error.dst, p->icmp_error.sport, p->icmp_error.dport};
+    }
+}
+
+static void worker_drop(struct worker *w, struct rte_mbuf *m, enum counter reason)
+{
+    count(&w->ctx.counters, reason);
+    rte_pktmbuf_free(m);
+}
+
+static void worker_forward(struct worker *w, uint16_t owner, struct rte_mbuf *m)
+{
+    if (worker_group_send(w->group, w->ctx.worker_id, owner, m) != 0)
+        worker_drop(w, m, CNT_DROP_RING_FULL);
+    else
+        count(&w->ctx.counters, CNT_FORWARDED_TO_OWNER);
+}
+
+/* Does it belong to another worker? Then it is on its way there. */
+static bool worker_forwarded(struct worker *w, struct pkt *p, enum verdict v)
+{
+    if (w->group == NULL || (p->flags & (PKT_FORWARDED | PKT_BROADCAST | PKT_MULTICAST)) != 0)
+        return false;
+    struct flow_key flow = worker_flow(p, v);
+    uint16_t owner = steer_owner(w->ctx.steer, &flow);
+    if (owner == w->ctx.worker_id)
+        return false;
+    worker_forward(w, owner, p->m);
+    return true;
+}
+
+/* What every worker has to see, such as ARP: a copy to each of the others. */
+static void worker_share_borrow(struct worker *w, const struct rte_mbuf *m)
+{
+    for (uint16_t id = 0; id < w->ctx.n_workers; id++) {
+        if (id == w->ctx.worker_id)
+            continue;
+        struct rte_mbuf *copy = rte_pktmbuf_copy(m, w->ctx.hdr_pool, 0, UINT32_MAX);
+        if (copy == NULL)
+            count(&w->ctx.counters, CNT_DROP_NO_MBUF);
+        else
+            worker_forward(w, id, copy);
+    }
+}
+
+static void worker_dispatch(struct worker *w, struct pkt *p)
+{
+    enum verdict v = net_input(&w->net, p);
+    if (v == VERDICT_TCP) {
+        if (worker_forwarded(w, p, v))
+            return;
+        v = tcp_input(&w->tcp, p);
+    } else if (v == VERDICT_UDP) {
+        if (worker_forwarded(w, p, v))
+            return;
+        v = udp_input(&w->udp, p);
+    }
+    switch (v) {
+    case VERDICT_DROP:
+        worker_drop(w, p->m, (enum counter)p->drop);
+        break;
+    case VERDICT_ICMP_ERROR:
+        if (worker_forwarded(w, p, v))
+            break;
+        if (p->icmp_error.proto == IPPROTO_TCP)
+            tcp_icmp_error(&w->tcp, p);
+        else if (p->icmp_error.proto == IPPROTO_UDP)
+            udp_icmp_error(&w->udp, p);
+        rte_pktmbuf_free(p->m);
+        break;
+    case VERDICT_ALL:
+        if (w->group != NULL && (p->flags & PKT_FORWARDED) == 0)
+            worker_share_borrow(w, p->m);
+        rte_pktmbuf_free(p->m);
+        break;
+    default:
+        break;
+    }
+}
+
+static void worker_input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n, uint8_t netif, uint8_t flags)
+{
+    for (unsigned i = 0; i < n && i < 4; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
+    for (unsigned i = 0; i < n; i++) {
+        if (i + 4 < n)
+            rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], void *));
+        struct pkt p;
+        p.m = pkts[i];
+        p.netif = netif;
+        p.flags = flags;
+        worker_dispatch(w, &p);
+    }
+}
+
+static unsigned worker_receive(struct worker *w)
+{
+    struct rte_mbuf *pkts[WORKER_RX_BURST];
+    unsigned total = 0;
+    for (uint8_t i = 0; i < w->net.n_netifs; i++) {
+        struct netif *nif = &w->net.netif[i];
+        uint16_t n = netdev_rx_burst(nif->dev, nif->queue, w->ctx.now, pkts, WORKER_RX_BURST);
+        if (n == 0)
+            continue;
+        uint64_t bytes = 0;
+        for (uint16_t k = 0; k < n; k++)
+            bytes += pkts[k]->pkt_len;
+        count_add(&w->ctx.counters, CNT_RX_PACKETS, n);
+        count_add(&w->ctx.counters, CNT_RX_BYTES, bytes);
+        worker_input_burst(w, pkts, n, i, 0);
+        total += n;
+    }
+    if (w->group != NULL) {
+        unsigned n = worker_group_receive(w->group, w->ctx.worker_id, pkts, WORKER_RX_BURST);
+        worker_input_burst(w, pkts, n, 0, PKT_FORWARDED);
+        total += n;
+    }
+    return total;
+}
+
+/* ---- time ---- */
+
+static unsigned worker_timers(struct worker *w)
+{
+    unsigned fired = 0;
+    struct wheel_node *node;
+    while (fired < WORKER_TIMER_BUDGET && (node = wheel_expire(&w->ctx.wheel, w->ctx.now)) != NULL) {
+        fired++;
+        if (node->kind == TIMER_NET)
+            net_timer(&w->net, node);
+        else
+            tcp_timer(&w->tcp, node);
+    }
+    return fired;
+}
+
+static void worker_unreachable(struct worker *w)
+{
+    struct ip_addr dst;
+    while (net_next_unreachable(&w->net, &dst)) {
+        tcp_unreachable(&w->tcp, &dst);
+        udp_unreachable(&w->udp, &dst);
+    }
+}
+
+/* A wire's peer may die and come back: said once, and our addresses are announced again. */
+static void worker_links(struct worker *w)
+{
+    if (w->ctx.worker_id != 0 || w->ctx.now - w->link_checked < WORKER_LINK_INTERVAL)
+        return;
+    w->link_checked = w->ctx.now;
+    for (uint8_t i = 0; i < w->net.n_netifs; i++) {
+        struct netdev *d = w->net.netif[i].dev;
+        if (d->ops->link_poll == NULL)
+            continue;
+        bool down = !d->ops->link_poll(d, w->ctx.now);
+        if (down == w->link_down[i])
+            continue;
+        w->link_down[i] = down;
+        log_line(&w->ctx.log, w->ctx.now, LOG_LEVEL_NOTICE, "%s: link %s", d->name, down ? "down" : "up");
+        if (!down)
+            net_announce(&w->net);
+    }
+}
+
+unsigned worker_poll_input(struct worker *w, nsec_t now)
+{
+    w->ctx.now = now;
+    unsigned done = worker_receive(w);
+    done += worker_timers(w);
+    worker_unreachable(w);
+    worker_links(w);
+    return done;
+}
+
+void worker_poll_output(struct worker *w, nsec_t now)
+{
+    w->ctx.now = now;
+    tcp_output_touched(&w->tcp);
+    net_flush(&w->net);
+}
+
+unsigned worker_poll(struct worker *w, nsec_t now)
+{
+    unsigned done = worker_poll_input(w, now);
+    worker_poll_output(w, now);
+    return done;
+}
+
+nsec_t worker_next_event(struct worker *w)
+{
+    if (tcp_has_touched(&w->tcp) || w->ctx.ready.head != NULL)
+        return w->ctx.now;
+    nsec_t next = wheel_next(&w->ctx.wheel);
+    for (uint8_t i = 0; i < w->net.n_netifs; i++) {
+        struct netif *nif = &w->net.netif[i];
+        if (nif->dev->ops->next_event != NULL) {
+            nsec_t at = nif->dev->ops->next_event(nif->dev, nif->queue);
+            next = at < next ? at : next;
+        }
+    }
+    return next;
+}
