@@ -83,4 +83,9 @@ static inline uint16_t netdev_tx_burst(struct netdev *d, uint16_t q, nsec_t now,
 
 void netdev_close(struct netdev *d); /* NULL is fine */
 
+/* The only allocator of wires, used when one is opened, never on the data path. Zeroed; NULL when out
+ * of memory. */
+void *netdev_alloc(size_t size);
+void netdev_free(void *p);
+
 #endif

@@ -18,5 +18,8 @@ struct pipe_config {
 
 /* 0 or -errno; out[0] and out[1] are closed separately. */
 int netdev_pipe_create(const struct pipe_config *cfg, struct netdev *out[2]);
+/* Packets that never reached this end because its pool was empty (or their offload flags made no
+ * sense). */
+uint64_t netdev_pipe_lost(const struct netdev *d);
 
 #endif
