@@ -17,19 +17,37 @@
 
 #define NET_MAX_NETIFS 4
 
+/* Packets that we sent to ourselves, data at the IP header, waiting for net_loopback_next. */
+#define NET_LOOPBACK_MAX 256 /* a power of two */
+struct net_loopback {
+    uint32_t head, tail;
+    struct rte_mbuf *m[NET_LOOPBACK_MAX];
+};
+
+/* Destinations whose neighbour has just failed to answer, waiting for net_next_unreachable. */
+#define NET_UNREACHABLE_MAX 64 /* a power of two */
+struct net_unreachable {
+    uint32_t head, tail;
+    struct ip_addr addr[NET_UNREACHABLE_MAX];
+};
+
 struct net {
     struct context *ctx;
     struct netif netif[NET_MAX_NETIFS];
     uint8_t n_netifs;
+    bool announced;
     uint32_t generation; /* grows when a route, address or neighbour index changes its meaning */
     struct route_table routes;
     struct ip4_reassembly frags;
     struct pmtu_cache pmtu;
     struct siphash_key ip_id_key;
     uint32_t ip_id_count;
-    /* ... ICMP rate limit; the owner of net/ completes this */
-    struct icmp_limit { nsec_t refilled; uint32_t tokens; } icmp_limit;
-    struct wheel_node housekeeping; /* TIMER_NET */
+    struct icmp_limit {
+        nsec_t refilled;
+        uint32_t tokens;
+    } icmp_limit;
+    struct net_loopback loopback;
+    struct net_unreachable unreachable;
 };
 
 int net_init(struct net *n, struct context *ctx);
@@ -45,8 +63,20 @@ int net_add_route(struct net *n, const struct ip_addr *prefix, uint8_t prefix_le
 void net_announce(struct net *n);
 
 /* Everything a received frame goes through up to its transport. Fills p. Answers ARP and echo itself
- * (VERDICT_DONE). p->m, p->netif are set by the caller; p->m may be replaced (reassembly). */
+ * (VERDICT_DONE). p->m, p->netif are set by the caller; p->m may be replaced (reassembly).
+ * VERDICT_ALL only where there are several workers: handled here, the mbuf is still the caller's, who
+ * passes a copy to every other worker's net_input_copy and frees it. */
 enum verdict net_input(struct net *n, struct pkt *p);
+/* A frame for which another worker's net_input returned VERDICT_ALL: learns from it, answers nothing.
+ * Borrows p. */
+void net_input_copy_borrow(struct net *n, struct pkt *p);
+/* The next packet that we sent to ourselves, taken through the input: fills p and *v like net_input.
+ * False when there is none. What is sent meanwhile queues behind: bound the calls per round. */
+bool net_loopback_next(struct net *n, struct pkt *p, enum verdict *v);
+static inline bool net_loopback_pending(const struct net *n)
+{
+    return n->loopback.head != n->loopback.tail;
+}
 /* TIMER_NET expired. */
 void net_timer(struct net *n, struct wheel_node *node);
 bool net_is_local(const struct net *n, const struct ip_addr *a);
@@ -54,10 +84,19 @@ bool net_is_local(const struct net *n, const struct ip_addr *a);
 /* The way to a destination, kept by a control block so that sending does not look it up again. */
 struct net_path {
     uint32_t generation;
-    uint32_t neigh;  /* index in the ARP cache; 0 where there is no link layer */
+    uint32_t neigh;  /* index in the ARP cache, or NET_NEIGH_* */
     uint16_t mtu;    /* path MTU, IP bytes */
-    uint8_t netif;
+    uint8_t netif : 7;
+    uint8_t mtu_locked : 1; /* the path is narrower than PMTU_MIN: no DF, whatever is asked for */
     bool valid;
+};
+
+enum {
+    NET_NEIGH_NONE = 0, /* no link layer */
+    NET_NEIGH_SPECIAL = 0x80000000, /* from here on not an index */
+    NET_NEIGH_BROADCAST = NET_NEIGH_SPECIAL,
+    NET_NEIGH_MULTICAST, /* link address made from the destination (RFC 1112 section 6.4) */
+    NET_NEIGH_LOOPBACK,  /* ourselves */
 };
 
 /* Finds the way to `dst`. If *src is any, the source address is chosen and written there; else it is
@@ -70,7 +109,11 @@ static inline bool net_path_ok(const struct net *n, const struct net_path *path)
     return path->valid && path->generation == n->generation;
 }
 /* The transport had progress from that neighbour: reachability confirmation (RFC 1122 2.3.2.1 (4)). */
-void net_path_confirm(struct net *n, struct net_path *path);
+static inline void net_path_confirm(struct net *n, const struct net_path *path)
+{
+    if (path->neigh - 1 < NET_NEIGH_SPECIAL - 1 && net_path_ok(n, path))
+        arp_confirm(&n->netif[path->netif].arp, path->neigh, n->ctx->now);
+}
 
 /* How the transport wants its packet sent. */
 struct ip_send {
@@ -81,7 +124,6 @@ struct ip_send {
     uint8_t csum_off;    /* where the transport's checksum stands in its header; 0xff: none wanted */
     uint8_t l4_len;      /* transport header bytes, for offloads */
     uint16_t tso_segsz;  /* > 0: TSO, payload per segment; only if net_path_tso says so */
-    void *owner;         /* told by ARP when resolution fails: see net_take_failed; may be NULL */
 };
 
 /* Sends m, whose data starts at the transport header with >= 64 bytes of headroom in its first,
