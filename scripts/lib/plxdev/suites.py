@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What suites there are, in the order they run, and what each consists of.
+
+A suite is a list of programs. Those written in C are registered in meson by `test(..., suite: NAME)` and
+found there, so that adding one takes one line; the others are a script each."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+
+from plxdev.build import ROOT
+
+VIRTUAL = ("unit", "replay", "script", "sim")  # suites in virtual time: no wire, no privileges
+
+
+@dataclass
+class Program:
+    name: str
+    cmd: list
+    timeout: float
+    env: dict = field(default_factory=dict)
+    cwd: str = str(ROOT)
+    single: bool = False  # its exit status is its only report
+
+
+@dataclass
+class Suite:
+    name: str
+    about: str
+    build: str = None  # the directory it needs
+    kinds: tuple = ()  # meson suites it consists of
+    script: list = None
+    timeout: float = 60
+    env: dict = field(default_factory=dict)
+    jobs: int = 1
+    slower: float = 1.0  # than the plain build: multiplies the timeouts
+
+
+SANITIZED = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+# Read by tests/support: every pool of a test holds just so many buffers that some allocation fails.
+EDGE = {"PLX_TEST_POOLS": "edge"}
+
+
+def suites(quick=False):
+    virtual_build = "build-quick" if quick else "build"
+    cores = os.cpu_count() or 1
+    plain = [Suite(kind, f"{kind}, in virtual time", virtual_build, (kind,), jobs=cores) for kind in VIRTUAL]
+    lint_build = "build-quick" if quick else "build-clang"
+    lint = Suite("lint", "the rules of the house", lint_build, script=["tests/lint/run", "--objects", lint_build],
+                 timeout=300)
+    if quick:
+        return [*plain, lint]
+    return [
+        *plain,
+        Suite("fuzz", "libFuzzer targets, a short run each", "build-clang", ("fuzz",), jobs=cores),
+        Suite("clang", "everything compiles with clang", "build-clang"),
+        lint,
+        Suite("api", "installed, and the README's server built against it", "build", script=["tests/api/run"],
+              timeout=300),
+        Suite("asan", "unit, replay, script, sim under ASan and UBSan", "build-asan", VIRTUAL, env=SANITIZED,
+              jobs=cores, slower=8),
+        Suite("edge", "unit, sim with packet pools at the edge of empty", "build", ("unit", "sim"), env=EDGE,
+              jobs=cores, slower=2),
+        Suite("e2e", "the programs against the kernel, in network namespaces", "build", script=["tests/e2e/run"],
+              timeout=1800),
+    ]
+
+
+def meson_programs(suite):
+    """The programs that meson knows for this suite, with a prefix where a suite holds several kinds."""
+    out = subprocess.check_output(["meson", "introspect", "--tests", suite.build], cwd=ROOT, text=True)
+    programs = []
+    for test in json.loads(out):
+        kinds = {s.split(":")[-1] for s in test["suite"]} & set(suite.kinds)
+        if not kinds:
+            continue
+        prefix = f"{kinds.pop()}/" if len(suite.kinds) > 1 else ""
+        programs.append(Program(prefix + test["name"], test["cmd"], (test["timeout"] or 30) * suite.slower,
+                                {**test["env"], **suite.env}, test["workdir"] or str(ROOT / suite.build)))
+    return programs
+
+
+def programs(suite):
+    if suite.script:
+        return [Program(suite.name, suite.script, suite.timeout, suite.env)]
+    if suite.kinds:
+        return meson_programs(suite)
+    return [Program(suite.name, ["true"], 10, single=True)]  # that its build succeeded is the case
