@@ -33,6 +33,10 @@
     COUNTER(DROP_IP_MARTIAN, "drop.ip.martian", "address that cannot be on this wire")               \
     COUNTER(DROP_IP_NOT_OURS, "drop.ip.not_ours", "destination is not one of our addresses")         \
     COUNTER(DROP_IP_PROTOCOL, "drop.ip.protocol", "protocol not handled")                            \
+    /* icmp */                                                                                       \
+    COUNTER(DROP_ICMP_SHORT, "drop.icmp.short", "ICMP message shorter than its header")              \
+    COUNTER(DROP_ICMP_CHECKSUM, "drop.icmp.checksum", "ICMP checksum wrong")                         \
+    COUNTER(DROP_ICMP_QUOTE, "drop.icmp.quote", "ICMP error quoting what is no valid packet")   \
     /* udp */                                                                                        \
     COUNTER(UDP_IN, "udp.in", "datagrams delivered to sockets")                                      \
     COUNTER(UDP_OUT, "udp.out", "datagrams sent")                                                    \

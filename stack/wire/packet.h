@@ -111,4 +111,28 @@ static inline enum verdict pkt_drop(struct pkt *p, enum counter reason)
     return VERDICT_DROP;
 }
 
+/* The same for parsers, which return whether the packet is valid. */
+static inline bool pkt_reject(struct pkt *p, enum counter reason)
+{
+    p->drop = (uint16_t)reason;
+    return false;
+}
+
+/* Parsers read headers from the first segment only. No header we look at ends later than this: link 14,
+ * IP 60, ICMP 8, quoted IP 60, quoted ports and sequence 8. */
+#define PKT_HEADERS_MAX 150u
+
+bool pkt_pull_slow(struct pkt *p, uint32_t len, struct rte_mempool *pool);
+
+/* Makes the first `len` bytes of the packet (or all of it, if shorter) contiguous, in the first segment's
+ * tail room or, where that may not be written, in a fresh head from `pool` (the one for headers); p->m
+ * may change. False: drop, p->drop says why. net_input calls it once for PKT_HEADERS_MAX, before the first
+ * parser, and again after reassembly. */
+static inline bool pkt_pull(struct pkt *p, uint32_t len, struct rte_mempool *pool)
+{
+    if (rte_pktmbuf_data_len(p->m) >= len || p->m->nb_segs == 1)
+        return true;
+    return pkt_pull_slow(p, len, pool);
+}
+
 #endif

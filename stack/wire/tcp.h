@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* TCP headers and options (RFC 9293 section 3.1, RFC 7323, RFC 2018). */
+#ifndef PLX_WIRE_TCP_H
+#define PLX_WIRE_TCP_H
+
+#include <stdint.h>
+
+#include "wire/packet.h"
+
+struct tcp_hdr {
+    uint16_t sport, dport;
+    uint32_t seq, ack;
+    uint8_t data_offset; /* in its upper four bits, 32-bit words */
+    uint8_t flags;
+    uint16_t window;
+    uint16_t check;
+    uint16_t urgent;
+} __attribute__((packed, aligned(2)));
+
+enum {
+    TCP_HDR_MIN = 20,
+    TCP_HDR_MAX = 60,
+    TCP_OPTIONS_MAX = 40,
+    TCP_CHECKSUM_OFFSET = 16,
+    TCP_WSCALE_MAX = 14, /* RFC 7323 section 2.3 */
+    TCP_TS_SPACE = 12,   /* timestamps with their two NOPs */
+    TCP_MSS_DEFAULT = 536,
+};
+
+static inline struct tcp_hdr *tcp_hdr(const struct pkt *p)
+{
+    return rte_pktmbuf_mtod_offset(p->m, struct tcp_hdr *, p->l4_off);
+}
+
+/* Validates the header at l4_off: data offset, checksum by the mbuf's flags or in software, options.
+ * Fills p->tcp, data_off, data_len. False: drop, p->drop says why. */
+bool tcp_parse(struct pkt *p);
+
+/* Options alone, `len` bytes (a multiple of 4, at most 40). False: an option of illegal length; see
+ * tcp_options.c for what is forgiven. */
+bool tcp_options_parse(const uint8_t *opt, unsigned len, struct tcp_options *out);
+
+/* Writes a header from the host-order view, checksum field 0, options in Linux's order: a SYN carries
+ * MSS, SACK-permitted, timestamps, window scale as `opt.has` says; others timestamps, then as many SACK
+ * blocks as fit (3 beside timestamps, 4 without). `at` has TCP_HDR_MAX bytes of room. Returns the
+ * header's length. */
+unsigned tcp_emit(void *at, const struct tcp_view *v);
+/* What tcp_emit would return. */
+unsigned tcp_emit_len(const struct tcp_view *v);
+
+#endif
