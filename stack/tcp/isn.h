@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Initial sequence numbers (RFC 6528) and timestamp offsets (RFC 7323 section 7.1). */
+#ifndef PLX_TCP_ISN_H
+#define PLX_TCP_ISN_H
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "base/seq.h"
+
+struct isn {
+    struct siphash_key secret;    /* RFC 6528's secretkey */
+    struct siphash_key ts_secret; /* another one */
+};
+
+void isn_init(struct isn *i, struct rng *r);
+/* ISN = M + F(localip, localport, remoteip, remoteport, secretkey), RFC 6528 section 3; M ticks every
+ * 64 ns, as on Linux. */
+seq_t isn_make(const struct isn *i, const struct flow_key *f, nsec_t now);
+/* Keyed by the addresses alone, so that timestamps of successive connections between two hosts stay
+ * monotonic and TIME-WAIT can be recycled by them (RFC 6191). */
+uint32_t isn_ts_offset(const struct isn *i, const struct flow_key *f);
+
+/* The 1 ms clock of TSval and of the control block's coarse times. */
+static inline uint32_t tcp_msec(nsec_t now)
+{
+    return (uint32_t)(now / NSEC_PER_MSEC);
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of tcp/ share: the transport of one engine. Others include it only to embed struct tcp. */
+#ifndef PLX_TCP_TCP_PRIVATE_H
+#define PLX_TCP_TCP_PRIVATE_H
+
+#include "base/context.h"
+#include "base/slab.h"
+#include "tcp/isn.h"
+#include "tcp/listener.h"
+#include "tcp/ports.h"
+#include "tcp/syn_queue.h"
+#include "tcp/table.h"
+#include "tcp/tcb.h"
+#include "tcp/tcp.h"
+#include "tcp/time_wait.h"
+
+struct tcp {
+    struct context *ctx;
+    struct net *net;
+    struct table table;
+    struct slab tcbs;
+    struct slab records;   /* send queues: snd_queue.h */
+    struct slab ranges;    /* out-of-order data: reassembly.h */
+    struct slab assemblies;
+    struct slab opts;      /* sockopts.h */
+    struct slab listeners;
+    struct ports ports;
+    struct isn isn;
+    struct syn_queue syn_queue;
+    struct time_wait_list time_wait;
+    uint32_t touched_head, touched_tail; /* tcb indices, 0: none */
+    uint32_t default_opts;
+    uint64_t pinned;       /* bytes of packet buffers held by receive queues and reassembly */
+    uint64_t pinned_max;   /* tcp_mem_mb */
+    uint32_t orphans;
+    uint32_t n_listening;
+    uint32_t challenge_left;   /* RFC 5961 section 7: challenge ACKs left in this second */
+    uint32_t challenge_second;
+    bool fastpath;         /* header prediction; off in the test that compares */
+};
+
+static inline struct tcb *tcb_at(const struct tcp *t, uint32_t index)
+{
+    return (struct tcb *)slab_at(&t->tcbs, index);
+}
+
+static inline uint32_t tcb_index(const struct tcp *t, const struct tcb *tcb)
+{
+    return slab_index(&t->tcbs, tcb);
+}
+
+#endif
