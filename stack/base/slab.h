@@ -18,6 +18,7 @@ struct slab {
     uint32_t high;      /* first index never used */
     uint32_t free_head; /* list through the freed objects' first word; 0 = empty */
     uint32_t in_use;
+    size_t committed_bytes;
 };
 
 /* 0, -ENOMEM, -EINVAL. `size` is rounded up to 8. Up to `max` objects may live at once. */
