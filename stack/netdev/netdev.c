@@ -2,6 +2,7 @@
 #include "netdev/netdev.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void *netdev_alloc(size_t size)
 {
@@ -17,4 +18,11 @@ void netdev_close(struct netdev *d)
 {
     if (d != NULL)
         d->ops->close(d);
+}
+
+void netdev_stats(struct netdev *d, struct netdev_stats *s)
+{
+    memset(s, 0, sizeof(*s));
+    if (d->ops->stats != NULL)
+        d->ops->stats(d, s);
 }

@@ -29,6 +29,14 @@ struct netdev_caps {
 
 struct netdev;
 
+/* What the wire did not deliver, since it was opened. */
+struct netdev_stats {
+    uint64_t rx_missed;  /* lost before us: the queue of the kernel, the device or the wire was full */
+    uint64_t rx_no_mbuf; /* received, but the packet pool was empty */
+    uint64_t rx_errors;  /* larger than what can be received, cut, or damaged */
+    uint64_t tx_errors;  /* taken, but refused by what is below */
+};
+
 struct netdev_ops {
     const char *kind; /* "tap", "af_packet", "memif", ... */
     /* Up to n mbufs, owned by the caller; data starts at the link header. `now` matters only to wires
@@ -49,6 +57,8 @@ struct netdev_ops {
     bool (*link_poll)(struct netdev *d, nsec_t now);
     /* Has the wire ended for good (end of a pcap file)? May be NULL. */
     bool (*finished)(struct netdev *d);
+    /* Adds to *s. Any thread. May be NULL. */
+    void (*stats)(struct netdev *d, struct netdev_stats *s);
     void (*close)(struct netdev *d);
 };
 
@@ -58,6 +68,8 @@ struct netdev {
     char name[64]; /* as given to --dev */
 };
 
+struct impair_config;
+
 /* What opening a wire takes. */
 struct netdev_config {
     uint16_t mtu;    /* 0: the wire's own default */
@@ -65,6 +77,7 @@ struct netdev_config {
     bool has_mac;
     uint8_t mac[6];
     const struct tunables *tun;
+    const struct impair_config *impair; /* NULL: as it is. A wire made worse is opened without offloads */
     struct rte_mempool *rx_pool[64]; /* per queue */
     bool virtual_time; /* pcap: paced by now, not by a real clock */
 };
@@ -82,6 +95,7 @@ static inline uint16_t netdev_tx_burst(struct netdev *d, uint16_t q, nsec_t now,
 }
 
 void netdev_close(struct netdev *d); /* NULL is fine */
+void netdev_stats(struct netdev *d, struct netdev_stats *s);
 
 /* The only allocator of wires, used when one is opened, never on the data path. Zeroed; NULL when out
  * of memory. */
