@@ -25,6 +25,10 @@
     /* arp */                                                                                        \
     COUNTER(DROP_ARP_MALFORMED, "drop.arp.malformed", "ARP packet with wrong format")                \
     COUNTER(DROP_ARP_NOT_OURS, "drop.arp.not_ours", "ARP for addresses that are not ours")           \
+    COUNTER(DROP_ARP_QUEUE, "drop.arp.queue_full", "packet behind an unresolved neighbour gave way to a newer one")\
+    COUNTER(DROP_ARP_UNREACHABLE, "drop.arp.unreachable", "packet for a neighbour that does not answer")\
+    COUNTER(DROP_ARP_TABLE, "drop.arp.table_full", "neighbour table full of busy entries")           \
+    COUNTER(ARP_CONFLICT, "arp.conflict", "another station uses an address of ours")                 \
     /* ip */                                                                                         \
     COUNTER(DROP_IP_SHORT, "drop.ip.short", "shorter than its header or its total length")           \
     COUNTER(DROP_IP_VERSION, "drop.ip.version", "version is not 4")                                  \
@@ -33,10 +37,29 @@
     COUNTER(DROP_IP_MARTIAN, "drop.ip.martian", "address that cannot be on this wire")               \
     COUNTER(DROP_IP_NOT_OURS, "drop.ip.not_ours", "destination is not one of our addresses")         \
     COUNTER(DROP_IP_PROTOCOL, "drop.ip.protocol", "protocol not handled")                            \
+    COUNTER(DROP_IP_LINK_BROADCAST, "drop.ip.link_broadcast", "unicast packet in a link broadcast")  \
+    COUNTER(DROP_IP_TOO_BIG, "drop.ip.too_big", "larger than the path and not to be fragmented")     \
+    COUNTER(DROP_IP_SEGMENTS, "drop.ip.segments", "does not fit the one buffer that the wire takes") \
+    COUNTER(DROP_IP_NO_PATH, "drop.ip.no_path", "no way to the destination of a reply")              \
+    COUNTER(DROP_LOOPBACK_FULL, "drop.loopback.full", "too many packets to ourselves in one round")  \
+    COUNTER(IP_FRAGMENTS_OUT, "ip.fragments_out", "fragments sent")                                  \
+    COUNTER(IP_REASSEMBLED, "ip.reassembled", "datagrams put together from fragments")               \
+    COUNTER(DROP_FRAG_MALFORMED, "drop.frag.malformed", "fragment with impossible length or offset") \
+    COUNTER(DROP_FRAG_OVERLAP, "drop.frag.overlap", "fragments of a datagram whose fragments overlap")\
+    COUNTER(DROP_FRAG_DUPLICATE, "drop.frag.duplicate", "fragment that is there already")            \
+    COUNTER(DROP_FRAG_MANY, "drop.frag.many", "fragments of a datagram cut into too many")           \
+    COUNTER(DROP_FRAG_MEMORY, "drop.frag.memory", "fragments that gave way because reassembly is at its bound")\
+    COUNTER(DROP_FRAG_TIMEOUT, "drop.frag.timeout", "fragments whose datagram never got complete")   \
+    COUNTER(DROP_FRAG_ECN, "drop.frag.ecn", "fragments that disagree about ECN")                     \
     /* icmp */                                                                                       \
     COUNTER(DROP_ICMP_SHORT, "drop.icmp.short", "ICMP message shorter than its header")              \
     COUNTER(DROP_ICMP_CHECKSUM, "drop.icmp.checksum", "ICMP checksum wrong")                         \
     COUNTER(DROP_ICMP_QUOTE, "drop.icmp.quote", "ICMP error quoting what is no valid packet")   \
+    COUNTER(DROP_ICMP_BROADCAST, "drop.icmp.broadcast", "ICMP to broadcast or multicast, not answered")\
+    COUNTER(DROP_ICMP_IGNORED, "drop.icmp.ignored", "ICMP type that we do not act on")               \
+    COUNTER(ICMP_ECHO, "icmp.echo", "echo requests answered")                                        \
+    COUNTER(ICMP_ERRORS_OUT, "icmp.errors_out", "ICMP errors sent")                                  \
+    COUNTER(ICMP_ERRORS_LIMITED, "icmp.errors_limited", "ICMP errors not sent because of the rate limit")\
     /* udp */                                                                                        \
     COUNTER(UDP_IN, "udp.in", "datagrams delivered to sockets")                                      \
     COUNTER(UDP_OUT, "udp.out", "datagrams sent")                                                    \
@@ -44,6 +67,7 @@
     COUNTER(DROP_UDP_CHECKSUM, "drop.udp.checksum", "UDP checksum wrong")                            \
     COUNTER(DROP_UDP_NO_PORT, "drop.udp.no_port", "no socket on that port")                          \
     COUNTER(DROP_UDP_QUEUE_FULL, "drop.udp.queue_full", "receive queue of the socket full")          \
+    COUNTER(UDP_ERRORS_IN, "udp.errors_in", "ICMP errors passed to a socket")                        \
     /* tcp */                                                                                        \
     COUNTER(TCP_IN, "tcp.in", "segments received")                                                   \
     COUNTER(TCP_OUT, "tcp.out", "segments sent, retransmissions included")                           \
