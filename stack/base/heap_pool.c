@@ -7,6 +7,7 @@
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,7 +155,8 @@ RTE_MEMPOOL_REGISTER_OPS(fixed_ops);
 
 static struct rte_mempool *pool_create(const char *name, uint32_t limit, uint16_t data_room, const char *ops)
 {
-    size_t size = RTE_MEMPOOL_HEADER_SIZE(mp, 0) + sizeof(struct rte_pktmbuf_pool_private);
+    /* The private area stands where rte_mempool_get_priv looks for it without a cache: right behind. */
+    size_t size = sizeof(struct rte_mempool) + sizeof(struct rte_pktmbuf_pool_private);
     struct rte_mempool *mp = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE));
     struct heap_pool *hp = calloc(1, sizeof *hp);
     struct rte_pktmbuf_pool_private *priv;

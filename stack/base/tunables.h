@@ -42,15 +42,16 @@ struct tunables {
     uint32_t tcp_max_syn_backlog, somaxconn, tcp_max_connections;
     uint32_t tcp_mem_mb; /* cap of the worker on bytes pinned by receive queues, MiB */
     uint32_t tcp_slow_start_after_idle, tcp_abort_on_overflow, tcp_syncookies;
-    uint32_t tcp_congestion_control; /* index into tcp/congestion's list: 0 cubic when present, 1 reno */
+    uint32_t tcp_congestion_control; /* index into tcp/congestion's list, and into the choices: 0 reno */
 };
 
 struct tunable_desc {
     const char *name;
     const char *help;      /* one line, with unit */
-    enum { TUNABLE_U32, TUNABLE_BOOL, TUNABLE_TRIPLE, TUNABLE_CHOICE } type;
+    /* TRIPLE is a struct tunable_triple, RANGE two uint32_t in a row, the others one. */
+    enum { TUNABLE_U32, TUNABLE_BOOL, TUNABLE_TRIPLE, TUNABLE_RANGE, TUNABLE_CHOICE } type;
     size_t offset;
-    uint32_t min, max;     /* allowed; TRIPLE: of each part */
+    uint32_t min, max;     /* allowed; TRIPLE, RANGE: of each part, and they ascend */
     const char *choices;   /* "off|on", "adaptive|spin|sleep": index is the value */
     const char *def;       /* as text, as --set would take it */
 };
@@ -59,7 +60,7 @@ struct tunable_desc {
 extern const struct tunable_desc tunable_table[];
 
 void tunables_init(struct tunables *t);
-/* Sets by name. 0; -ENOENT: no such key; -EINVAL / -ERANGE: bad value. On failure `why` (size bytes)
+/* Sets by name; Linux's with its net.ipv4. or net.core. in front is accepted. 0; -ENOENT: no such key; -EINVAL / -ERANGE: bad value. On failure `why` (size bytes)
  * says in a clause what is allowed, e.g. "must be 0 to 255" or, for ENOENT, the nearest name. */
 int tunables_set(struct tunables *t, const char *key, const char *value, char *why, size_t size);
 /* The value as text, as tunables_set would take it. 0 or -ENOENT. */
