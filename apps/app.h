@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What every program does the same way: its own options, --help, --version, messages, exit codes. */
+#ifndef APP_H
+#define APP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum app_exit { APP_OK = 0, APP_FAILED = 1, APP_USAGE = 2 };
+
+enum app_type {
+    APP_FLAG,   /* bool: set to true */
+    APP_NUMBER, /* uint32_t: decimal, min to max */
+    APP_TEXT,   /* const char *: not empty, borrowed from argv */
+    APP_CHOICE, /* uint32_t: index of the word in choices */
+};
+
+struct app_option {
+    char letter;       /* 0: none */
+    const char *name;  /* without the dashes */
+    const char *value; /* what --help calls it; NULL for a flag */
+    const char *help;  /* '\n' starts another line */
+    enum app_type type;
+    void *out;           /* see app_type */
+    uint32_t min, max;   /* APP_NUMBER */
+    const char *choices; /* APP_CHOICE: "a|b|c" */
+};
+
+struct app {
+    const char *name;                 /* "plx-echo" */
+    const char *does;                 /* one line, for the head of --help */
+    const char *synopsis;             /* behind the name, one form a line */
+    const char *about;                /* paragraphs */
+    const struct app_option *options; /* ends with a name of NULL */
+    const char *notes;                /* examples, exit status, see also; may be NULL */
+    bool wires;                       /* takes the common options (--dev, --ip, ...) */
+};
+
+/* All that comes before a program's own work: --help and --version (which exit 0), the program's own
+ * options, check() (may be NULL) on them, then plx_init for a program with wires. A mistake in an option is
+ * told before any wire is opened. What remains in argv are operands, argv[1] to argv[*argc - 1].
+ * 0, or the exit code after a message; then nothing is left to clean up. */
+int app_start(const struct app *app, int *argc, char **argv, int (*check)(void));
+
+/* One line on stderr, "NAME: ...". Returns the exit code that goes with it. */
+int app_usage_error(const struct app *app, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int app_failed(const struct app *app, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Decimal digits only, no sign, no blanks, min to max. */
+bool app_number(const char *text, uint32_t min, uint32_t max, uint32_t *out);
+/* "1.5 MiB" into buf, which is returned. */
+const char *app_bytes(uint64_t n, char buf[32]);
+/* Nanoseconds of the monotonic clock. */
+uint64_t app_now(void);
+
+#endif
