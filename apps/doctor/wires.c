@@ -102,7 +102,7 @@ static void af_xdp_examine(const struct machine *m, struct report *r)
 
     if (driver_refused(r, "af_xdp:IFACE", "af_xdp"))
         return;
-    snprintf(next, sizeof(next), "%splx-echo --dev af_xdp:%s --ip ADDR/PREFIX",
+    snprintf(next, sizeof(next), "%splx-echo --dev af_xdp:IFACE --ip ADDR/PREFIX",
              m->bpf && m->net_admin ? "" : "sudo ");
     int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
     int err = errno;
