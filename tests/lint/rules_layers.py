@@ -23,7 +23,7 @@ BELOW = {
 
 def room_of_include(tree, source, name):
     """The room a quoted include leads to; None when it is none of ours."""
-    if name.split("/")[0] in ROOMS and "/" in name:
+    if name.split("/")[0] in (*ROOMS, "posix", "apps") and "/" in name:
         return name.split("/")[0]
     folder = source.path.rsplit("/", 1)[0]
     for prefix, room in ((f"{folder}/", source.room), ("include/", "include"), ("stack/", "worker"),
