@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The figures of docs/performance.md: instructions a request, bytes a connection, round trips over memif.
+
+    scripts/dev bench           under three minutes; writes build/bench/quick.json
+    scripts/dev bench full      with 1,000,000 idle connections and more rounds; build/bench/full.json
+    scripts/dev bench --only instructions|bytes|rtt
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "scripts" / "lib"), str(ROOT / "tests" / "bench")]
+
+from callgrind import Profile  # noqa: E402
+from plxdev.build import build  # noqa: E402
+
+# What is not the server's: the wire with the clients behind it, the clock, and the packet pool.
+EXCLUDED = r"bench_(?!counted)|peer_|world_push|fixed_(en|de)queue|heap_(en|de)queue"
+COPY = r"|(__)?mem(cpy|move)"  # the bytes that recv hands over, where they are not to be counted
+
+# key, operation of bench_count, times, copy left out?, idle connections beside, budget, budget with checksums
+COUNTS = [
+    ("per_request", "request", 2000, False, 0, 600, 800),
+    ("request_separate_ack", "request_separate_ack", 2000, False, 0, None, None),
+    ("32_connections", "32_connections", 6400, False, 0, None, None),
+    ("segment_received", "segment_received", 6400, True, 0, 250, 500),
+    ("connect_request_close", "connect_request_close", 2000, False, 0, 3000, None),
+    ("1000_active", "1000_active", 8000, False, 0, 780, None),
+]
+FOOTPRINTS = [("established", 512), ("half_open", 96), ("time_wait", 96)]
+
+
+class Bench:
+    def __init__(self, directory, out, full):
+        self.bin = directory / "tests" / "bench"
+        self.apps = directory / "apps"
+        self.out, self.full = out, full
+        self.figures, self.budgets = {}, {}
+
+    def put(self, key, value, budget=None):
+        self.figures[key] = value
+        self.budgets[key] = budget
+
+    # ---- instructions ----
+
+    def count(self, key, operation, times, without_copy, idle, mode):
+        profile = self.out / f"callgrind.{key}.{mode}"
+        done = subprocess.run(["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={profile}",
+                               str(self.bin / "bench_count"), operation, mode, str(times), str(idle)],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"bench_count {operation} {mode}:\n{done.stderr}")
+        read = Profile(profile)
+        excluded = EXCLUDED + (COPY if without_copy else "")
+        return round((read.total() - read.inclusive(excluded)) / int(done.stdout), 1)
+
+    def instructions(self):
+        idle = 1_000_000 if self.full else 100_000
+        beside = (f"beside_{idle}_idle", "request", 2000, False, idle, 780, None)
+        runs = [(spec, mode) for mode in ("offload", "checksum") for spec in [*COUNTS, beside]]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            values = list(pool.map(lambda r: self.count(*r[0][:5], r[1]), runs))
+        for ((key, *_, budget, budget_checksum), mode), value in zip(runs, values):
+            offload = mode == "offload"
+            self.put(f"instructions_{key}" + ("" if offload else "_checksum"), value,
+                     budget if offload else budget_checksum)
+
+    # ---- memory ----
+
+    def bytes(self):
+        for kind, budget in FOOTPRINTS:
+            out = subprocess.check_output([str(self.bin / "bench_footprint"), kind, "100000"], text=True)
+            self.put(f"bytes_{kind}", float(out), budget)
+
+    # ---- round trips ----
+
+    def eal(self, core, name):
+        memory = ["-m", "256"] if hugepages() else ["--no-huge", "-m", "256"]
+        return [*memory, "--no-pci", "--no-shconf", "--no-telemetry", "--log-level=3", f"--file-prefix=plxbench{name}",
+                "-l", str(core)]
+
+    def client(self, *args):
+        """What the client printed: its first number."""
+        cores = os.cpu_count() or 1
+        out = subprocess.run([str(self.bin / "bench_memif"), *self.eal(min(1, cores - 1), "c"), "--", *map(str, args)],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+        match = re.search(r"^(?:rtt|rate) ([\d.]+)", out.stdout, re.M)
+        if out.returncode != 0 or not match:
+            raise SystemExit(f"bench_memif {' '.join(map(str, args))}:\n{out.stdout}{out.stderr}")
+        return float(match.group(1))
+
+    def bare(self, socket, times, *conns):
+        with Server([str(self.bin / "bench_memif"), *self.eal(0, "s"), "--", "server", socket], "ready"):
+            return self.client("bare", socket, times, *conns)
+
+    def echo(self, socket):
+        return Server(["taskset", "-c", "0", str(self.apps / "plx-echo"), "--dev", f"memif:{socket},server", "--ip",
+                       "10.0.0.1/16", "--tcp", "7", "--set", "idle=spin"], "plx: ready")
+
+    def pollux(self, socket, times, *conns):
+        with self.echo(socket):
+            return self.client("tcp", socket, times, *conns)
+
+    def pollux_both(self, socket, times):
+        with self.echo(socket):
+            out = subprocess.run(["taskset", "-c", "1", str(self.bin / "plx_rtt"), "--dev", f"memif:{socket}", "--ip",
+                                  "10.0.1.1/16", "--set", "idle=spin", "10.0.0.1", "7", str(times)],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+        match = re.search(r"^rtt ([\d.]+)", out.stdout, re.M)
+        if not match:
+            raise SystemExit(f"plx_rtt:\n{out.stdout}{out.stderr}")
+        return float(match.group(1))
+
+    def kernel(self, times):
+        out = subprocess.check_output([str(self.bin / "kernel_rtt"), str(times)], text=True)
+        return float(out.split()[1])
+
+    def rtt(self):
+        rounds = 15 if self.full else 5
+        seen = {key: [] for key in ("memif", "bare", "memif_both", "kernel")}
+        rate = {key: [] for key in ("memif", "bare")}
+        with tempfile.TemporaryDirectory(prefix="plx-bench-") as folder:
+            for number in range(rounds):  # interleaved: what disturbs the machine disturbs them all
+                socket = f"{folder}/{number}"
+                seen["bare"].append(self.bare(socket + "b", 50_000))
+                seen["memif"].append(self.pollux(socket + "p", 50_000))
+                seen["memif_both"].append(self.pollux_both(socket + "d", 50_000))
+                seen["kernel"].append(self.kernel(20_000))
+                rate["bare"].append(self.bare(socket + "c", 1_000_000, 32))
+                rate["memif"].append(self.pollux(socket + "q", 300_000, 32))
+        medians = {key: statistics.median(values) for key, values in seen.items()}
+        self.put("rtt_us_memif", round(medians["memif"], 3))
+        self.put("rtt_us_bare", round(medians["bare"], 3))
+        self.put("rtt_us_kernel", round(medians["kernel"], 3))
+        self.put("rtt_us_memif_both_ends", round(medians["memif_both"], 3))
+        self.put("rtt_ratio_memif_to_bare", round(medians["memif"] / medians["bare"], 3), 1.4)
+        rates = {key: statistics.median(values) for key, values in rate.items()}
+        self.put("requests_per_second_32", round(rates["memif"]))
+        self.put("frames_per_second_32_bare", round(rates["bare"]))
+        self.put("rate_ratio_32_to_bare", round(rates["memif"] / rates["bare"], 3), 0.45)
+
+
+class Server:
+    """A program that runs until the block ends; it has begun when it has printed `ready`."""
+
+    def __init__(self, command, ready):
+        self.command, self.ready = command, ready
+
+    def __enter__(self):
+        self.child = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        said = ""
+        for line in self.child.stdout:
+            said += line
+            if line.startswith(self.ready):
+                return self
+        raise SystemExit(f"{' '.join(self.command)}:\n{said}")
+
+    def __exit__(self, *_):
+        self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.communicate()
+
+
+def hugepages():
+    match = re.search(r"^HugePages_Free:\s+(\d+)", Path("/proc/meminfo").read_text(), re.M)
+    return bool(match) and int(match.group(1)) >= 256 and os.access("/dev/hugepages", os.W_OK)
+
+
+def machine():
+    model = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    return {"cpu": model.group(1) if model else "?", "cores": os.cpu_count(), "hugepages": hugepages()}
+
+
+def show(bench):
+    width = max(map(len, bench.figures))
+    print(f"{'':<{width}} {'measured':>12} {'budget':>10}")
+    for key, value in bench.figures.items():
+        budget = bench.budgets[key]
+        at_least = key.startswith("rate_ratio")
+        missed = budget is not None and (value < budget if at_least else value > budget)
+        limit = "" if budget is None else f"{'>=' if at_least else '<='} {budget:g}"
+        print(f"{key:<{width}} {value:>12,g} {limit:>10}{'  missed' if missed else ''}".rstrip())
+
+
+def main():
+    parser = argparse.ArgumentParser(description="the figures of docs/performance.md")
+    parser.add_argument("size", nargs="?", choices=("quick", "full"), default="quick")
+    parser.add_argument("--only", action="append", choices=("instructions", "bytes", "rtt"))
+    parser.add_argument("--build", default="build", help="the build directory (default: build, which it builds first)")
+    args = parser.parse_args()
+    if args.build == "build" and build("build", None) != 0:
+        return 1
+    out = ROOT / "build" / "bench"
+    out.mkdir(parents=True, exist_ok=True)
+    bench = Bench((ROOT / args.build).resolve(), out, args.size == "full")
+    started = time.monotonic()
+    for part in args.only or ("instructions", "bytes", "rtt"):
+        getattr(bench, part)()
+    show(bench)
+    name = f"{args.size}.json" if not args.only else "partial.json"
+    (out / name).write_text(json.dumps({**bench.figures, "machine": machine()}, indent=2) + "\n")
+    print(f"took {time.monotonic() - started:.0f} s; written to {(out / name).relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
