@@ -20,6 +20,7 @@
     COUNTER(DROP_ETHER_TYPE, "drop.ether.type", "ethertype not handled")                             \
     COUNTER(DROP_ETHER_SOURCE, "drop.ether.source", "multicast source address")                      \
     COUNTER(DROP_VLAN, "drop.vlan", "VLAN-tagged frame")                                             \
+    COUNTER(DROP_SCATTERED, "drop.scattered", "headers spread over segments that cannot be joined")  \
     COUNTER(DROP_RING_FULL, "drop.ring.full", "ring to the owning worker full")                      \
     COUNTER(FORWARDED_TO_OWNER, "worker.forwarded", "packets passed to the worker that owns them")   \
     /* arp */                                                                                        \
@@ -73,7 +74,12 @@
     COUNTER(TCP_OUT, "tcp.out", "segments sent, retransmissions included")                           \
     COUNTER(TCP_RETRANS, "tcp.retrans", "segments retransmitted")                                    \
     COUNTER(DROP_TCP_MALFORMED, "drop.tcp.malformed", "TCP header or options invalid")               \
-    COUNTER(DROP_TCP_CHECKSUM, "drop.tcp.checksum", "TCP checksum wrong")
+    COUNTER(DROP_TCP_CHECKSUM, "drop.tcp.checksum", "TCP checksum wrong")                            \
+    /* sockets */                                                                                    \
+    COUNTER(SOCK_ACCEPTED, "sock.accepted", "connections given to accept")                           \
+    COUNTER(SOCK_CONNECTED, "sock.connected", "connections opened by connect")                       \
+    COUNTER(SOCK_RX_BYTES, "sock.rx_bytes", "bytes given to the application")                        \
+    COUNTER(SOCK_TX_BYTES, "sock.tx_bytes", "bytes taken from the application")
 
 enum counter {
 #define COUNTER_ENUM(id, name, help) CNT_##id,
