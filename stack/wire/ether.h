@@ -3,6 +3,7 @@
 #ifndef PLX_WIRE_ETHER_H
 #define PLX_WIRE_ETHER_H
 
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ static inline struct ether_hdr *ether_hdr(const struct pkt *p)
     return rte_pktmbuf_mtod(p->m, struct ether_hdr *);
 }
 
-/* Is it for us (`mac`, broadcast, multicast)? Sets l3_off and PKT_BROADCAST or PKT_MULTICAST. The
+/* Is it for us (`mac`, broadcast, multicast)? Sets l3_off, and flags to 0,
+ * PKT_BROADCAST or PKT_MULTICAST. The
  * EtherType in host order, or 0: drop. What to do with an unknown type (DROP_ETHER_TYPE) is the
  * caller's business; tagged frames are dropped here. */
 uint16_t ether_parse(struct pkt *p, const uint8_t mac[6]);

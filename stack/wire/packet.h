@@ -135,4 +135,23 @@ static inline bool pkt_pull(struct pkt *p, uint32_t len, struct rte_mempool *poo
     return pkt_pull_slow(p, len, pool);
 }
 
+/* Is the transport checksum of the packet right, as far as anybody has to look? `l4_off` and the end of
+ * the chain bound what it covers. By what the device said (rte_mbuf_core.h): GOOD; NONE: the field is
+ * unfilled, but the data never left this host or was verified; BAD; UNKNOWN: computed here. Of a
+ * reassembled packet the device saw only parts: computed here. */
+bool pkt_transport_checksum_computed(const struct pkt *p);
+
+static inline bool pkt_transport_checksum_good(const struct pkt *p)
+{
+    uint64_t said = p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+    if (likely(!(p->flags & PKT_REASSEMBLED))) {
+        if (said == RTE_MBUF_F_RX_L4_CKSUM_GOOD || said == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+            return true;
+        if (said == RTE_MBUF_F_RX_L4_CKSUM_BAD)
+            return false;
+    }
+    return pkt_transport_checksum_computed(p);
+}
+
 #endif

@@ -36,9 +36,12 @@ static inline struct tcp_hdr *tcp_hdr(const struct pkt *p)
  * Fills p->tcp, data_off, data_len. False: drop, p->drop says why. */
 bool tcp_parse(struct pkt *p);
 
-/* Options alone, `len` bytes (a multiple of 4, at most 40). False: an option of illegal length; see
- * tcp_options.c for what is forgiven. */
-bool tcp_options_parse(const uint8_t *opt, unsigned len, struct tcp_options *out);
+/* Options alone: `len` bytes, at most 40. MSS, window scale and SACK-permitted count on a SYN only.
+ * Malformed ones are skipped or end the list, never fatal; tcp_options.c says which and why. */
+void tcp_options_parse(const uint8_t *opt, unsigned len, bool syn, struct tcp_options *out);
+/* Their encoding, a multiple of 4, and its length. */
+unsigned tcp_options_emit(void *at, const struct tcp_options *o, bool syn);
+unsigned tcp_options_len(const struct tcp_options *o, bool syn);
 
 /* Writes a header from the host-order view, checksum field 0, options in Linux's order: a SYN carries
  * MSS, SACK-permitted, timestamps, window scale as `opt.has` says; others timestamps, then as many SACK
