@@ -40,7 +40,6 @@ struct arp_entry {
     /* Destination, source, ethertype: 14 bytes, copied as 16. First and aligned for that. */
     _Alignas(16) uint8_t header[16];
     nsec_t usable_until; /* up to here a packet just goes out; 0 unless there is a link address */
-    nsec_t confirmed;    /* last answer or transport progress that was noticed */
     uint32_t addr;       /* network order */
     uint32_t next;       /* hash chain */
     uint8_t state;
@@ -65,7 +64,7 @@ struct arp_cache {
     uint32_t hand;       /* where the search for an entry to evict goes on */
     uint64_t reachable_ns;
     struct siphash_key key;
-    nsec_t defended;     /* last defence of an address of ours (RFC 5227 section 2.4 (b)); 0: never */
+    nsec_t defend_after; /* addresses of ours are defended again from here on (RFC 5227 section 2.4 (b)) */
     uint8_t announcements_left;
     struct net_timer announce;
 };

@@ -64,12 +64,9 @@ void net_announce(struct net *n);
 
 /* Everything a received frame goes through up to its transport. Fills p. Answers ARP and echo itself
  * (VERDICT_DONE). p->m, p->netif are set by the caller; p->m may be replaced (reassembly).
- * VERDICT_ALL only where there are several workers: handled here, the mbuf is still the caller's, who
- * passes a copy to every other worker's net_input_copy and frees it. */
+ * VERDICT_ALL (ARP): handled here, the mbuf is still the caller's, who passes copies to the other workers,
+ * marked PKT_FORWARDED. p->flags is either 0 or PKT_FORWARDED when this is called. */
 enum verdict net_input(struct net *n, struct pkt *p);
-/* A frame for which another worker's net_input returned VERDICT_ALL: learns from it, answers nothing.
- * Borrows p. */
-void net_input_copy_borrow(struct net *n, struct pkt *p);
 /* The next packet that we sent to ourselves, taken through the input: fills p and *v like net_input.
  * False when there is none. What is sent meanwhile queues behind: bound the calls per round. */
 bool net_loopback_next(struct net *n, struct pkt *p, enum verdict *v);
