@@ -6,7 +6,11 @@
 
 void *netdev_alloc(size_t size)
 {
-    return calloc(1, size);
+    size = RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE);
+    void *p = aligned_alloc(RTE_CACHE_LINE_SIZE, size);
+    if (p != NULL)
+        memset(p, 0, size);
+    return p;
 }
 
 void netdev_free(void *p)

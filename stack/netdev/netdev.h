@@ -21,7 +21,7 @@ struct netdev_caps {
     uint16_t queues;       /* usable by workers */
     bool rx_csum;          /* may set RTE_MBUF_F_RX_*_CKSUM_GOOD/BAD; NONE and UNKNOWN occur anyway */
     bool tx_csum;          /* fills IPv4, TCP and UDP checksums (RTE_MBUF_F_TX_*) */
-    bool tso;              /* takes TCP segments of up to tso_max bytes with tso_segsz */
+    bool tso;              /* takes TCP segments of up to tso_max bytes of payload with tso_segsz */
     uint32_t tso_max;
     bool multi_seg;        /* sends chained mbufs */
     bool can_sleep;        /* fd() is real for every queue */
@@ -82,6 +82,9 @@ struct netdev_config {
     bool virtual_time; /* pcap: paced by now, not by a real clock */
 };
 
+/* The payload that fits an IP packet with all options that IP and TCP may have. */
+#define NETDEV_TSO_MAX (65535 - 60 - 60)
+
 #define NETDEV_WHY 512 /* bytes for the message when opening fails */
 
 static inline uint16_t netdev_rx_burst(struct netdev *d, uint16_t q, nsec_t now, struct rte_mbuf **p, uint16_t n)
@@ -97,8 +100,8 @@ static inline uint16_t netdev_tx_burst(struct netdev *d, uint16_t q, nsec_t now,
 void netdev_close(struct netdev *d); /* NULL is fine */
 void netdev_stats(struct netdev *d, struct netdev_stats *s);
 
-/* The only allocator of wires, used when one is opened, never on the data path. Zeroed; NULL when out
- * of memory. */
+/* The only allocator of wires, used when one is opened, never on the data path. Zeroed and aligned to a
+ * cache line; NULL when out of memory. */
 void *netdev_alloc(size_t size);
 void netdev_free(void *p);
 

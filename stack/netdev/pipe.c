@@ -150,7 +150,7 @@ static void pipe_end_init(struct pipe_pair *p, unsigned side)
         .rx_csum = cfg->rx_csum,
         .tx_csum = cfg->tx_csum,
         .tso = cfg->tso,
-        .tso_max = cfg->tso ? 65535 : 0,
+        .tso_max = cfg->tso ? NETDEV_TSO_MAX : 0,
         .multi_seg = cfg->multi_seg,
     };
     memcpy(e->dev.caps.mac, cfg->mac[side], sizeof(e->dev.caps.mac));

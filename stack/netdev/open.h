@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From the text after --dev to an open wire. */
+#ifndef PLX_NETDEV_OPEN_H
+#define PLX_NETDEV_OPEN_H
+
+#include "netdev/netdev.h"
+
+/* pci:ADDR | tap:NAME | af_packet:IFACE | af_xdp:IFACE | memif:PATH[,server] | vhost:PATH | virtio:PATH |
+ * pcap:IN.pcap[,OUT.pcap] | vdev:DPDK-STRING, made worse by cfg->impair. The kinds that are DPDK's
+ * (netdev_dev_needs_eal) need a running EAL; the others do not.
+ * NULL on failure: *err is -EINVAL for a text that cannot mean anything (the option is wrong) and
+ * another negative errno when the machine does not let us; `why` says what was looked for, what is
+ * there, and what to do next. */
+struct netdev *netdev_open(const char *dev, const struct netdev_config *cfg, char *why, size_t size, int *err);
+
+/* Only the text: 0 or -EINVAL, `why` as above. Opens nothing. */
+int netdev_dev_check(const char *dev, char *why, size_t size);
+/* Does this --dev take a running EAL? And one that looks at the PCI bus? */
+bool netdev_dev_needs_eal(const char *dev);
+bool netdev_dev_needs_pci(const char *dev);
+
+#endif
