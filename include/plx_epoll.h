@@ -22,7 +22,7 @@ PLX_API int plx_epoll_create1(int flags);
  * A registration belongs to the open file description: dup'ed numbers may be registered beside each
  * other, and it ends when the last of them is closed. An epoll descriptor may be watched by another.
  * EBADF, EEXIST, ENOENT, EINVAL (epfd is no epoll, fd is epfd, a wrong op or EPOLLEXCLUSIVE where it
- * may not be), ELOOP (a circle, or nested deeper than 5), EFAULT (no ev), ENOMEM, EPERM. */
+ * may not be), ELOOP (a circle, or a chain of more than 7 epolls), EFAULT (no ev), ENOMEM, EPERM. */
 PLX_API int plx_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
 
 /* As epoll_wait(2); timeout in milliseconds, 0: do not wait, -1: for ever. Each call is one round of

@@ -10,7 +10,8 @@
  * plx_epoll_wait, plx_poll or call that waits. A program that neither waits nor polls does not send.
  * Nothing here raises SIGPIPE: writing to a closed connection fails with EPIPE alone.
  * Descriptors are numbers of Pollux's own, unrelated to the kernel's: with one worker the lowest
- * free one (from 0), with several worker w of n has w, w + n, w + 2n, ... */
+ * free one from 3 on (0 to 2 are never given), with several workers the numbers are interleaved, so that
+ * each means one socket in the process. A worker has at most 2,097,149. */
 #ifndef PLX_SOCKET_H
 #define PLX_SOCKET_H
 
@@ -57,8 +58,8 @@ PLX_API int plx_connect(int fd, const struct sockaddr *addr, socklen_t len);
  * returns how much. UDP sends one datagram of up to 65,507 bytes, or nothing.
  * flags: MSG_DONTWAIT, MSG_NOSIGNAL (always so), MSG_MORE, MSG_OOB, MSG_EOR, MSG_CONFIRM and
  * MSG_DONTROUTE (both ignored); others are EOPNOTSUPP. Ancillary data is ignored, as a socket without
- * use for it does. The number of bytes. EAGAIN, EPIPE, ENOTCONN, ECONNRESET, ETIMEDOUT, EDESTADDRREQ,
- * EMSGSIZE, EISCONN (TCP with an address), EINVAL, EFAULT, EHOSTUNREACH, ENETUNREACH, EACCES,
+ * use for it does; so is an address given for TCP. The number of bytes. EAGAIN, EPIPE, ENOTCONN, ECONNRESET, ETIMEDOUT, EDESTADDRREQ,
+ * EMSGSIZE, EINVAL, EFAULT, EHOSTUNREACH, ENETUNREACH, EACCES,
  * ECONNREFUSED (an earlier datagram was refused), ENOBUFS (no packet buffer), EINTR. */
 PLX_API ssize_t plx_send(int fd, const void *buf, size_t len, int flags);
 PLX_API ssize_t plx_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "posix/engine.h"
+
+#include <errno.h>
+
+#include "posix/epoll.h"
+#include "posix/socket.h"
+
+#define EPOLLS_MAX (1u << 16)
+
+__thread struct engine *engine_current __attribute__((tls_model("initial-exec")));
+
+int engine_init(struct engine *e, struct worker *w, const struct engine_config *cfg)
+{
+    const struct memory *mem = w->ctx.mem;
+    uint32_t fds = cfg->max_fds != 0 ? cfg->max_fds : FDTABLE_MAX - FDTABLE_FIRST;
+
+    *e = (struct engine){.w = w, .ops = cfg->ops, .user = cfg->user, .stop = cfg->stop};
+    int err = fdtable_init(&e->fds, mem, fds, w->ctx.worker_id, w->ctx.n_workers);
+    if (err == 0)
+        err = slab_init(&e->socks, mem, sizeof(struct sock), fds + 1);
+    if (err == 0)
+        err = slab_init(&e->watches, mem, sizeof(struct watch), fds + EPOLLS_MAX);
+    if (err == 0)
+        err = slab_init(&e->epolls, mem, sizeof(struct epoll), EPOLLS_MAX);
+    if (err != 0)
+        engine_fini(e);
+    return err;
+}
+
+void engine_close_all(struct engine *e)
+{
+    for (int fd = 0; (fd = fdtable_next(&e->fds, fd)) >= 0; fd++)
+        file_put(e, fdtable_remove(&e->fds, fd));
+}
+
+void engine_fini(struct engine *e)
+{
+    if (e->fds.files != NULL)
+        engine_close_all(e);
+    if (e->epolls.base != NULL)
+        slab_fini(&e->epolls);
+    if (e->watches.base != NULL)
+        slab_fini(&e->watches);
+    if (e->socks.base != NULL)
+        slab_fini(&e->socks);
+    fdtable_fini(&e->fds);
+}
+
+/* Hands what the transports noticed to the epolls that watch. */
+static void dispatch_ready(struct engine *e)
+{
+    struct endpoint *ep;
+    while ((ep = ready_list_pop(&e->w->ctx.ready)) != NULL) {
+        struct sock *s = ep->owner;
+        uint32_t events = ep->events;
+        ep->events = 0;
+        if (s != NULL && s->file.watches != 0)
+            epoll_file_event(e, &s->file, events);
+    }
+}
+
+unsigned engine_round(struct engine *e)
+{
+    nsec_t now = e->ops->now(e->user);
+    worker_poll_output(e->w, now);
+    unsigned done = worker_poll_input(e->w, now);
+    dispatch_ready(e);
+    return done;
+}
+
+void engine_idle(struct engine *e, nsec_t deadline)
+{
+    nsec_t until = worker_next_event(e->w);
+    if (until > deadline)
+        until = deadline;
+    if (until > engine_now(e))
+        e->ops->idle(e->user, until);
+}
+
+int engine_wait_polling(struct engine *e, const struct wait *c, nsec_t deadline)
+{
+    for (;;) {
+        if (engine_stopping(e))
+            return -EINTR;
+        unsigned done = engine_round(e);
+        if (c->met(e, c))
+            return 0;
+        if (engine_now(e) >= deadline)
+            return -ETIMEDOUT;
+        if (done == 0)
+            engine_idle(e, deadline);
+    }
+}
