@@ -14,7 +14,7 @@
 
 #include "interface.h"
 #include "posix/epoll.h"
-#include "posix/poll.h"
+#include "posix/pollfd.h"
 #include "posix/socket.h"
 #include "rig.h"
 
