@@ -42,47 +42,97 @@ def named(tree):
                     yield Finding(path, number, f"names {function}, which is not in {file}")
 
 
-# `--set` keys and their help: {"name", "help", TYPE, OFFSET, min, max, choices, "default"} in tunables.c,
-# and COUNTER(ID, "name", "help") in counters.h. Each document holds one table row a name.
+# Two tables are made from the source, by `tests/lint/lint.py --write-docs`. They stand between two marks.
+BEGIN, END = "<!-- made from {} -->\n", "<!-- end -->\n"
 COUNTER = re.compile(r'COUNTER\(\s*\w+,\s*"([^"]+)",\s*"([^"]+)"\s*\)')
+TUNABLE = re.compile(r'^\s+(U32|U32_AS|BOOL|CHOICE|TRIPLE|RANGE)\(((?:[^()"]|"[^"]*")*)\)', re.M)
 
 
-def table_rows(text):
-    """name -> (line, the other cells) of rows like | `name` | ... |"""
-    rows = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        cells = [c.strip() for c in line.strip().strip("|").split("|")]
-        match = re.fullmatch(r"`([^`]+)`", cells[0])
-        if line.startswith("|") and match:
-            rows[match.group(1)] = (number, cells[1:])
-    return rows
-
-
-def compare(doc, rows, wanted):
-    for name, cells in wanted.items():
-        if name not in rows:
-            yield Finding(doc, 1, f"{name} is missing; `tests/lint/lint.py --write-docs` adds it")
-        elif rows[name][1] != list(cells):
-            yield Finding(doc, rows[name][0], f"{name} is described otherwise than in the source")
-    for name in rows.keys() - wanted.keys():
-        yield Finding(doc, rows[name][0], f"{name} does not exist")
-
-
-def counters_wanted(tree):
-    text = (tree.root / "stack/base/counters.h").read_text()
+def counter_rows(text):
     text = re.sub(r"\\\n\s*", " ", text)
-    return {name: (help_text,) for name, help_text in COUNTER.findall(text)}
+    yield ("counter", "counts")
+    for name, help_text in COUNTER.findall(text):
+        yield (f"`{name}`", help_text)
 
 
-@rule("counters", "docs/counters.md lists every counter as the source describes it",
-      plant={"stack/base/counters.h": 'COUNTER(A, "a.b", "what")\n', "docs/counters.md": ""},
-      more=({"stack/base/counters.h": "", "docs/counters.md": "| `a.b` | what |\n"},),
-      clean={"stack/base/counters.h": 'COUNTER(A, "a.b", "what")\n', "docs/counters.md": "| `a.b` | what |\n"})
-def counters(tree):
-    if not (tree.root / "docs/counters.md").exists():
-        return
-    yield from compare("docs/counters.md", table_rows((tree.root / "docs/counters.md").read_text()),
-                       counters_wanted(tree))
+def number(text):
+    """1u << 20, as people write it."""
+    value = eval(re.sub(r"(?<=\d)u\b", "", text), {"MIB": 1 << 20})  # noqa: S307 (our own source)
+    return f"{value:,}" if value >= 10000 else str(value)
+
+
+def tunable_rows(text):
+    yield ("key", "default", "allowed", "what it is")
+    for kind, arguments in TUNABLE.findall(text[text.index("tunable_table[]"):]):
+        args = [a.strip() for a in re.findall(r'(?:"[^"]*"\s*|[^",]+)+', arguments)]
+        args = [" ".join(re.findall(r'"([^"]*)"', a)) if a.startswith('"') else a for a in args]
+        name, allowed, default, help_text = args[0], None, args[-2], args[-1]
+        if kind in ("U32", "TRIPLE"):
+            allowed = f"{number(args[1])} to {number(args[2])}"
+        elif kind in ("U32_AS", "RANGE"):
+            allowed = f"{number(args[2])} to {number(args[3])}"
+        elif kind == "BOOL":
+            allowed, default = "off, on", args[1]
+        else:
+            allowed, default = args[1].replace("|", ", "), args[2]
+        if kind in ("TRIPLE", "RANGE"):
+            allowed += " each"
+        yield (f"`{name}`", f"`{default}`", allowed, help_text)
+
+
+TABLES = {  # document -> (source, its rows)
+    "docs/counters.md": ("stack/base/counters.h", counter_rows),
+    "docs/options.md": ("stack/base/tunables.c", tunable_rows),
+}
+
+
+def table(rows):
+    rows = list(rows)
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return "\n".join(lines) + "\n"
+
+
+def regenerated(tree, doc):
+    """The document with its table as the source has it; None when it has no place for one."""
+    source, rows = TABLES[doc]
+    text, begin = (tree.root / doc).read_text(), BEGIN.format(source)
+    if begin not in text or END not in text:
+        return None
+    head, rest = text.split(begin, 1)
+    return head + begin + "\n" + table(rows((tree.root / source).read_text())) + "\n" + END + rest.split(END, 1)[1]
+
+
+def write(tree):
+    for doc in TABLES:
+        (tree.root / doc).write_text(regenerated(tree, doc))
+    return 0
+
+
+PLANTED = 'COUNTER(A, "a.b", "what")\n'
+
+
+@rule("tables", "docs/counters.md and docs/options.md say what the source says",
+      plant={"stack/base/counters.h": PLANTED,
+             "docs/counters.md": BEGIN.format("stack/base/counters.h") + "| `a.b` | other |\n" + END},
+      more=({"stack/base/counters.h": PLANTED, "docs/counters.md": "| `a.b` | what |\n"},
+            {"stack/base/tunables.c": 'tunable_table[] = {\n    U32(a, 1, 2, "1", "help"),\n',
+             "docs/options.md": BEGIN.format("stack/base/tunables.c") + END}),
+      clean={"stack/base/counters.h": PLANTED,
+             "docs/counters.md": BEGIN.format("stack/base/counters.h") + "\n" +
+             "| counter | counts |\n|---|---|\n| `a.b` | what |\n\n" + END})
+def tables(tree):
+    for doc, (source, _) in TABLES.items():
+        if not (tree.root / doc).exists():
+            continue
+        wanted = regenerated(tree, doc)
+        if wanted is None:
+            yield Finding(doc, 1, f"has no place for the table made from {source}")
+            continue
+        for line, (is_now, should) in enumerate(zip((tree.root / doc).read_text().split("\n"), wanted.split("\n")), 1):
+            if is_now != should:
+                yield Finding(doc, line, f"not what {source} says; tests/lint/lint.py --write-docs mends it")
+                break
 
 
 # Nothing here may lead a reader to a place that only its authors could see.
