@@ -138,6 +138,17 @@ bool net_is_local(const struct net *n, const struct ip_addr *a)
     return ip4_is_loopback(be);
 }
 
+bool net_is_group(const struct net *n, const struct ip_addr *a)
+{
+    if (!ip_addr_is_v4(a))
+        return false;
+    uint32_t be = ip_addr_get_v4(a);
+    for (uint8_t i = 0; i < n->n_netifs; i++)
+        if (netif_is_broadcast(&n->netif[i], be))
+            return true;
+    return be == INADDR_BROADCAST || ip4_is_multicast(be);
+}
+
 void net_announce(struct net *n)
 {
     for (uint8_t i = 0; i < n->n_netifs; i++) {

@@ -76,7 +76,10 @@ static inline bool net_loopback_pending(const struct net *n)
 }
 /* TIMER_NET expired. */
 void net_timer(struct net *n, struct wheel_node *node);
+/* One of our addresses, or 127/8. */
 bool net_is_local(const struct net *n, const struct ip_addr *a);
+/* Multicast, 255.255.255.255, or the broadcast of a network of ours. */
+bool net_is_group(const struct net *n, const struct ip_addr *a);
 
 /* The way to a destination, kept by a control block so that sending does not look it up again. */
 struct net_path {

@@ -12,14 +12,20 @@
 
 struct udp_pcb; /* starts with struct endpoint ep */
 
+#define UDP_PORT_BUCKETS 1024
+#define UDP_FLOW_BUCKETS 4096
+
 struct udp {
     struct context *ctx;
     struct net *net;
     struct slab pcbs;
+    struct slab datagrams; /* records of the receive queues */
     struct siphash_key key;
-    /* ... tables; the owner of udp/ completes this */
-    struct udp_pcb *hash[256];
-    uint32_t n_pcbs;
+    uint32_t n_pcbs, n_connected;
+    /* Heads of chains of control blocks. */
+    uint32_t by_port[UDP_PORT_BUCKETS]; /* every one; those not bound at port 0 */
+    uint32_t open[UDP_PORT_BUCKETS];    /* bound and not connected */
+    uint32_t by_flow[UDP_FLOW_BUCKETS]; /* connected */
 };
 
 int udp_init(struct udp *u, struct context *ctx, struct net *net);
