@@ -135,6 +135,24 @@ def tables(tree):
                 break
 
 
+OPTION = re.compile(r'^\s*\{"([a-z]+)", "[A-Z][^"]*",', re.M)
+
+
+@rule("options", "docs/options.md has a line for every option",
+      plant={"posix/options.c": 'x[] = {\n    {"dev", "WIRE", "a wire", f},\n', "docs/options.md": "| `--ip ADDR` | x |\n"},
+      clean={"posix/options.c": 'x[] = {\n    {"dev", "WIRE", "a wire", f},\n', "docs/options.md": "| `--dev WIRE` | x |\n"})
+def options(tree):
+    source, doc = tree.root / "posix/options.c", tree.root / "docs/options.md"
+    if not source.exists() or not doc.exists():
+        return
+    documented = set(re.findall(r"^\| `--([a-z]+) ", doc.read_text(), re.M))
+    known = set(OPTION.findall(source.read_text()))
+    for name in sorted(known - documented):
+        yield Finding("docs/options.md", 1, f"--{name} is missing")
+    for name in sorted(documented - known):
+        yield Finding("docs/options.md", 1, f"--{name} does not exist")
+
+
 # Nothing here may lead a reader to a place that only its authors could see.
 OUTSIDE = re.compile(r"\.\./shared\b|/work/")
 
