@@ -72,8 +72,10 @@ class Mutator:
         frame += self.random.randbytes(self.random.choice((1, 3, 40, 400)))
 
     def splice(self, frame, other):
-        at = self.random.randrange(14, min(len(frame), len(other)))
-        frame[at:] = other[at:]
+        end = min(len(frame), len(other))
+        if end > 14:
+            at = self.random.randrange(14, end)
+            frame[at:] = other[at:]
 
     def cut_out(self, frame, _):
         at = self.position(frame)
@@ -83,7 +85,7 @@ class Mutator:
         """Another header length, of IP or of TCP, so that payload is read as options."""
         if len(frame) > 47 and self.random.random() < 0.6:
             frame[46] = self.random.randrange(16) << 4 | frame[46] & 15
-        else:
+        elif len(frame) > 14:
             frame[14] = 0x40 | self.random.randrange(16)
 
     def mutate(self, frames):

@@ -178,7 +178,7 @@ class World:
 
     @staticmethod
     def kernel_address(interface):
-        run("ip", "addr", "add", f"{KERNEL}/24", "dev", interface)
+        run("ip", "addr", "replace", f"{KERNEL}/24", "dev", interface)
         run("ip", "link", "set", interface, "up")
 
     def wire_words(self, wire, mtu):
