@@ -3,6 +3,7 @@
 
 import re
 import socket
+import subprocess
 import time
 
 from e2e import traffic
@@ -146,3 +147,14 @@ def backlog_full(world):
     """more connections at once than the backlog holds: all are served in the end"""
     world.echo(words=["--tcp", 7, "--backlog", 8])
     traffic.echo_many(300, 1000)
+
+
+@case("service/kernel_tools")
+def kernel_tools(world):
+    """nc and socat, over TCP and UDP"""
+    world.echo()
+    text = "the quick brown fox\n"
+    for command in (["nc", "-N", "-w", "5", PLX, "7"], ["nc", "-u", "-w", "1", PLX, "7"],
+                    ["socat", "-t", "5", "-", f"TCP4:{PLX}:7"], ["socat", "-t", "1", "-", f"UDP4:{PLX}:7"]):
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=20)
+        check(done.stdout == text, f"{' '.join(command)} got {done.stdout!r} {done.stderr!r}")
