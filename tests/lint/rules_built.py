@@ -67,7 +67,7 @@ def is_mutable_object(statement):
     head = statement.split("=")[0].strip()
     if not head or re.match(r"(typedef|extern|_Static_assert|static_assert|RTE_BUILD_BUG_ON)\b", head):
         return False
-    if re.fullmatch(r"(?:struct|union|enum)(?:\s+\w+)?(?:\s+__\w+\(.*\))?", head):
+    if re.fullmatch(r"(?:struct|union|enum)(?:\s+\w+)?(?:\s+__\w+(?:\(.*\))?)*", head):
         return False  # a type, its body taken out
     if re.search(r"\w\s*\(", head.replace("__attribute__", "").split("(*")[0]):
         return False  # a function's declaration

@@ -21,8 +21,10 @@ BELOW = {
 }
 
 
-def room_of_include(tree, source, name):
-    """The room a quoted include leads to; None when it is none of ours."""
+def room_of_include(tree, source, name, quoted):
+    """The room an include leads to; None when it is none of ours."""
+    if not quoted:
+        return "include" if (tree.root / "include" / name).exists() else None
     if name.split("/")[0] in (*ROOMS, "posix", "apps") and "/" in name:
         return name.split("/")[0]
     folder = source.path.rsplit("/", 1)[0]
@@ -35,12 +37,14 @@ def room_of_include(tree, source, name):
 
 @rule("layers", "includes point downward",
       plant={"stack/base/a.c": '#include "tcp/tcp.h"\n', "stack/tcp/tcp.h": ""},
-      clean={"stack/tcp/a.c": '#include "base/seq.h"\n#include <rte_mbuf.h>\n', "stack/base/seq.h": ""})
+      more=({"apps/a.c": '#include "worker.h"\n', "stack/worker.h": ""},
+            {"stack/net/a.c": "#include <plx.h>\n", "include/plx.h": ""}),
+      clean={"stack/tcp/a.c": '#include "base/seq.h"\n#include <rte_mbuf.h>\n#include <net/if.h>\n', "stack/base/seq.h": ""})
 def layers(tree):
     for source in tree.under("stack", "posix", "apps", "include"):
         allowed = (source.room, *BELOW.get(source.room, ()))
-        for line, _, name in source.includes:
-            room = room_of_include(tree, source, name)
+        for line, quoted, name in source.includes:
+            room = room_of_include(tree, source, name, quoted)
             if room is not None and room not in allowed:
                 yield Finding(source.path, line, f"{source.room} may not include {name} of {room}")
 
