@@ -11,34 +11,54 @@ from tree import Finding
 MAX_FUNCTION = 70
 MAX_FILE = 600
 
-# Sequence numbers live in fields of these names (RFC 9293's and those of our records).
-SEQ_NAME = (r"(?:(?:snd|rcv)(?:\.|->|_)(?:una|nxt|max|up|wl1|wl2|fack|high|recover)|"
-            r"(?<![\w])(?:iss|irs|seq|end_seq|seq_end|recover|high_rxt|high_data|rack_end_seq|tlp_end_seq|sack_high)|"
-            r"(?:(?<=->)|(?<=\.))(?:seq|ack|left|right|end_seq|seq_end|ack_seq))")
-PATH = r"(?:[A-Za-z_]\w*(?:\[[^\]\n]*\])?(?:->|\.))*"  # what may stand before the last field
+OBJECT = r"[A-Za-z_]\w*(?:\[[^\]\n]*\])?(?:(?:->|\.)[A-Za-z_]\w*(?:\[[^\]\n]*\])?)*(?:->|\.)"  # what has members
 COMPARE = r"(?:<=|>=|<(?![<=])|>(?![>=]))"
-SEQ_LEFT = re.compile(rf"(?P<before>[-+]\s*)?(?<![\w.>]){PATH}(?:{SEQ_NAME})\b(?!\s*[\[(])\s*(?<![-<>]){COMPARE}")
-SEQ_RIGHT = re.compile(rf"(?<![-<>]){COMPARE}\s*{PATH}(?:{SEQ_NAME})\b(?!\s*(?:[-+\[(]|->|\.))")
+DECLARED = re.compile(r"\bseq_t\s+\**(\w+(?:\s*,\s*\w+)*)\s*([;,)=]|$)", re.M)
+
+
+def declared(text):
+    """Names that it declares as sequence numbers."""
+    return {name.strip() for match in DECLARED.finditer(text) for name in match.group(1).split(",")
+            if name.strip() not in ("seq_t", "const")}
+
+
+def raw_comparisons(line, members, variables):
+    """Comparisons whose operand is one of them by itself: a difference of two is a length and may be compared."""
+    names = [f"{OBJECT}(?:{'|'.join(sorted(members))})"] if members else []
+    names += [f"(?:{'|'.join(sorted(variables))})"] if variables else []
+    if not names:
+        return
+    operand = f"(?:{'|'.join(names)})"
+    for match in re.finditer(rf"(?P<before>[-+]\s*)?(?<![\w.>]){operand}\b\s*{COMPARE}", line):
+        if not match.group("before"):
+            yield match.group(0)
+    for match in re.finditer(rf"(?<![-<>]){COMPARE}\s*{operand}\b(?!\s*(?:[-+\[(]|->|\.))", line):
+        yield match.group(0)
+
+
+SEQ_HEADER = {"stack/tcp/tcb.h": "struct tcb {\n    seq_t snd_una, snd_nxt;\n    seq_t ack;\n};\n"}
 
 
 @rule("seq", "sequence numbers are compared only by base/seq.h",
-      plant={"stack/tcp/a.c": "bool f(struct tcb *t)\n{\n    return t->snd.una < t->snd.nxt;\n}\n"},
+      plant={**SEQ_HEADER, "stack/tcp/a.c": "bool f(struct tcb *t)\n{\n    return t->snd_una < t->snd_nxt;\n}\n"},
       more=({"stack/tcp/a.c": "bool f(seq_t seq)\n{\n    return seq >= x;\n}\n"},
-            {"stack/tcp/a.c": "bool f(struct pkt *p)\n{\n    return x <= p->tcp.ack;\n}\n"}),
-      clean={"stack/tcp/a.c": "bool f(struct tcb *t)\n{\n    return t->snd.nxt - t->snd.una < t->snd.wnd && "
-                              "p->seq == q->seq && seq_lt(a, t->snd.una) && len > t->snd.nxt - t->snd.una;\n}\n"})
+            {**SEQ_HEADER, "stack/tcp/a.c": "bool f(struct pkt *p)\n{\n    return x <= p->tcp.ack;\n}\n"}),
+      clean={**SEQ_HEADER,
+             "stack/tcp/a.c": "bool f(struct tcb *t)\n{\n    return t->snd_nxt - t->snd_una < t->snd_wnd && "
+                              "p->ack == q->ack && seq_lt(a, t->snd_una) && len > t->snd_nxt - t->snd_una;\n}\n"})
 def seq(tree):
-    for source in tree.under("stack", "posix"):
-        if source.path == "stack/base/seq.h":
+    sources = [s for s in tree.under("stack", "posix") if s.path != "stack/base/seq.h"]
+    # Fields are declared in structures, variables and parameters in or above the function that uses them.
+    members = set().union(*(declared(s.code) for s in sources if s.path.endswith(".h")), set())
+    for source in sources:
+        if source.room not in ("tcp", "wire", "worker", "posix"):
             continue
-        for number, line in enumerate(source.lines, 1):
-            if line.lstrip().startswith("#"):
-                continue
-            for match in SEQ_LEFT.finditer(line):
-                if not match.group("before"):
-                    yield Finding(source.path, number, f"raw comparison of a sequence number: {match.group(0).strip()}")
-            for match in SEQ_RIGHT.finditer(line):
-                yield Finding(source.path, number, f"raw comparison of a sequence number: {match.group(0).strip()}")
+        for function in source.functions:
+            head = "\n".join(source.lines[max(0, function.line - 5):function.line])
+            variables = declared(head[head.rfind("}") + 1:]) | declared(function.body)
+            for number, line in enumerate(function.body.split("\n"), function.line + 1):
+                for what in raw_comparisons(line, members, variables):
+                    yield Finding(source.path, number, f"raw comparison of a sequence number: {what.strip()}")
 
 
 def exempt(kind, name):
