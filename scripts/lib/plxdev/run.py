@@ -84,7 +84,7 @@ def run_suite(suite):
     if total.cases() == 0:
         say(f"---- {suite.name}: no test ran")
         total = results.Result(failed=1)
-    say(f"{suite.name:<8} {total.line():<44} {time.monotonic() - started:7.1f} s   {suite.about}")
+    say(f"{suite.name:<12} {total.line():<44} {time.monotonic() - started:7.1f} s   {suite.about}")
     return total
 
 
@@ -117,7 +117,7 @@ def select(argv):
 def main(argv):
     if "--list" in argv:
         for suite in suites.suites():
-            say(f"{suite.name:<8} {suite.about}")
+            say(f"{suite.name:<12} {suite.about}")
         return 0
     chosen, total, builds = select(argv), results.Result(), {}
     started = time.monotonic()
@@ -125,7 +125,7 @@ def main(argv):
         if suite.build and suite.build not in builds:
             builds[suite.build] = run_build(suite.build)
         if suite.build and not builds[suite.build]:
-            say(f"{suite.name:<8} not run: {suite.build} does not build")
+            say(f"{suite.name:<12} not run: {suite.build} does not build")
             total += results.Result(failed=1)
             continue
         total += run_suite(suite)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from plxdev.build import ROOT
 
 VIRTUAL = ("unit", "replay", "script", "sim")  # suites in virtual time: no wire, no privileges
+COUNTED = {"unit", "packetdrill"}  # their programs hold many cases each; of the others one may be a case by itself
 
 
 @dataclass
@@ -56,6 +57,7 @@ def suites(quick=False):
         return [*plain, lint]
     return [
         *plain,
+        Suite("packetdrill", "the adapter that packetdrill loads", "build", ("packetdrill",)),
         Suite("fuzz", "libFuzzer targets, a short run each", "build-clang", ("fuzz",), jobs=cores),
         Suite("clang", "everything compiles with clang", "build-clang"),
         lint,
@@ -78,9 +80,10 @@ def meson_programs(suite):
         kinds = {s.split(":")[-1] for s in test["suite"]} & set(suite.kinds)
         if not kinds:
             continue
-        prefix = f"{kinds.pop()}/" if len(suite.kinds) > 1 else ""
+        prefix = f"{min(kinds)}/" if len(suite.kinds) > 1 else ""
         programs.append(Program(prefix + test["name"], test["cmd"], (test["timeout"] or 30) * suite.slower,
-                                {**test["env"], **suite.env}, test["workdir"] or str(ROOT / suite.build)))
+                                {**test["env"], **suite.env}, test["workdir"] or str(ROOT / suite.build),
+                                single=not kinds & COUNTED))
     return programs
 
 
