@@ -31,7 +31,7 @@ const struct tunable_desc tunable_table[] = {
     U32_AS("arp_base_reachable_time_ms", arp_base_reachable_ms, 100, 86400000, "30000",
            "milliseconds a neighbour counts as reachable"),
     U32(arp_max_entries, 8, 65536, "1024", "neighbours remembered per interface"),
-    U32(arp_queue_len, 1, 1024, "31", "packets queued per unresolved neighbour"),
+    U32(arp_queue_len, 1, 1024, "101", "packets queued per unresolved neighbour"),
     U32(arp_mcast_solicit, 1, 20, "3", "broadcast requests before a neighbour is given up"),
     U32(arp_ucast_solicit, 0, 20, "3", "unicast requests to a stale neighbour before broadcasting"),
     U32_AS("arp_retrans_time_ms", arp_retrans_ms, 10, 60000, "1000", "milliseconds between requests"),

@@ -114,7 +114,9 @@ enum verdict net_input(struct net *n, struct pkt *p)
         p->l3_off = 0;
         return ip4_input(n, p);
     }
+    const uint8_t forwarded = p->flags & PKT_FORWARDED;
     uint16_t type = ether_parse(p, nif->mac);
+    p->flags |= forwarded;
     if (likely(type == ETHER_TYPE_IP4))
         return ip4_input(n, p);
     if (type == ETHER_TYPE_ARP)
