@@ -49,8 +49,8 @@ static inline bool ip_addr_is_any(const struct ip_addr *a)
     return a->q[0] == 0 && a->w[3] == 0 && (a->w[2] == 0 || a->w[2] == htonl(0xffff));
 }
 
-/* The two ends of a flow, as seen from here. Ports in host order. Compared as five words: keep it
- * free of padding. */
+/* The two ends of a flow, as seen from here. Ports in host order. The compiler pads it to 40 bytes, so it is
+ * compared and hashed by its fields, never as bytes. */
 struct flow_key {
     struct ip_addr local;
     struct ip_addr remote;

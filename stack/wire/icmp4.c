@@ -79,6 +79,10 @@ void icmp4_echo_reply(struct rte_mbuf *m, uint16_t off)
     h->type = ICMP4_ECHO_REPLY;
     h->code = 0;
     h->check = checksum_update16(h->check, old, new);
+    /* RFC 1624 takes the covered words for not all zero, but a reply may be. All ones is zero's other form and
+     * right in either case. */
+    if (h->check == 0)
+        h->check = 0xffff;
 }
 
 void icmp4_error_emit(struct rte_mbuf *m, const struct pkt *p, uint8_t type, uint8_t code, uint16_t mtu)

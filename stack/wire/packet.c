@@ -32,9 +32,7 @@ static struct rte_mbuf *replace_head(struct rte_mbuf *m, struct rte_mempool *poo
     head->pkt_len = m->pkt_len;
     head->nb_segs = m->nb_segs;
     head->next = m->next;
-    m->next = NULL;
-    m->nb_segs = 1;
-    rte_pktmbuf_free_seg(m);
+    rte_pktmbuf_free_seg(m); /* forgets its next only if nobody else holds it */
     return head;
 }
 
@@ -56,7 +54,6 @@ static bool take_from_next(struct rte_mbuf *m, uint32_t want)
     }
     m->next = next->next;
     m->nb_segs--;
-    next->next = NULL;
     rte_pktmbuf_free_seg(next);
     return true;
 }
