@@ -91,7 +91,7 @@ static void a_head_without_tail_room_is_replaced(void **state)
 
 static void what_cannot_be_joined_is_dropped(void **state)
 {
-    struct pkt p = {.m = frame_mbuf_cut(ctx.rx_pool, bytes, 200, 30, 100)};
+    struct pkt p = {.m = frame_mbuf_cut(ctx.rx_pool, bytes, 130, 30, 100)};
     struct rte_mbuf *m;
 
     /* The second segment is also somebody else's, and only a part of it is wanted. */
@@ -102,7 +102,7 @@ static void what_cannot_be_joined_is_dropped(void **state)
     rte_pktmbuf_free(p.m);
     rte_pktmbuf_free(m);
     /* No buffer for a fresh head. */
-    p.m = frame_mbuf_cut(ctx.rx_pool, bytes, 200, 30, 100);
+    p.m = frame_mbuf_cut(ctx.rx_pool, bytes, 130, 30, 100);
     rte_mbuf_refcnt_update(p.m, 1);
     heap_pool_set_limit(ctx.ctx.hdr_pool, 0);
     assert_false(pkt_pull(&p, 100, ctx.ctx.hdr_pool));
