@@ -30,8 +30,8 @@ PLX_BEGIN_DECLS
  * Options stand anywhere before a "--", as `--opt value` or `--opt=value`; those known here are
  * removed from argv, and *argc is lowered (argv[*argc] is NULL again); everything else stays for the
  * program, in order. plx_usage() lists them. An option given twice replaces the first, but for --dev,
- * --ip, --gw, --route, --set, which add up; --ip, --mac, --mtu and --impair concern the --dev before
- * them, or the first when there is none yet. PLX_OPTS in the environment, if set, is read first.
+ * --ip, --route and --set, which add up; --ip, --mac, --mtu and --impair concern the --dev before
+ * them, or the first when there is none yet.
  *
  * Returns 0, or -1 with errno: after a wrong option or value EINVAL; when the environment refuses
  * (device missing, no permission, no memory) ENODEV, ENOENT, EACCES, EPERM, EBUSY, ENOMEM or what
@@ -64,7 +64,7 @@ PLX_API int plx_workers(void);
  * ready, and so does each other call where it would have to wait. Calls that need not wait go on
  * working, so a program can say good-bye. Nothing ends by force: fn has to return. */
 PLX_API void plx_stop(void);
-/* Has plx_stop been called since plx_run began? Any thread, any signal handler. */
+/* Has plx_stop been called? The end of plx_run forgets it. Any thread, any signal handler. */
 PLX_API int plx_stopping(void);
 /* SIGINT and SIGTERM call plx_stop from now on, a second one of them kills as usual; SIGPIPE is left
  * alone, for Pollux never raises it. 0, or -1 with errno of sigaction(2). Any thread. */

@@ -60,12 +60,27 @@ static void dispatch_ready(struct engine *e)
     }
 }
 
+static void wake_owners(struct engine *e)
+{
+    uint64_t forwarded = engine_counters(e)->v[CNT_FORWARDED_TO_OWNER];
+    if (forwarded == e->forwarded)
+        return;
+    e->forwarded = forwarded;
+    if (e->ops->wake_others != NULL)
+        e->ops->wake_others(e->user);
+}
+
 unsigned engine_round(struct engine *e)
 {
     nsec_t now = e->ops->now(e->user);
     worker_poll_output(e->w, now);
     unsigned done = worker_poll_input(e->w, now);
     dispatch_ready(e);
+    if (done > 0) {
+        e->worked++;
+        if (e->w->group != NULL)
+            wake_owners(e);
+    }
     return done;
 }
 

@@ -29,6 +29,8 @@ struct engine_ops {
     /* Runs, or lets run, the engine until the condition is met. 0, -ETIMEDOUT, -EINTR.
      * engine_wait_polling is the one for run to completion. */
     int (*wait)(struct engine *e, const struct wait *c, nsec_t deadline);
+    /* Packets have gone to other workers, which may sleep. NULL: nobody to wake. */
+    void (*wake_others)(void *user);
 };
 
 struct engine_config {
@@ -43,6 +45,8 @@ struct engine {
     const struct engine_ops *ops;
     void *user;
     const atomic_int *stop;
+    uint64_t worked;    /* rounds in which something was done */
+    uint64_t forwarded; /* CNT_FORWARDED_TO_OWNER when the others were last woken */
     struct fdtable fds;
     struct slab socks;   /* struct sock */
     struct slab watches; /* struct watch, posix/epoll.h */
