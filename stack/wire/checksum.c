@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The vector versions add 16-bit words as signed ones (vpmaddwd with ones adds two and widens to 32
+/* The vector version adds 16-bit words as signed ones (vpmaddwd with ones adds two and widens to 32
  * bits), so each word is first shifted by 0x8000; what that took off is added back by counting words. That
  * is three instructions per register. Blocks of 64 KiB keep the sums of a register within 31 bits.
  *
@@ -10,6 +10,7 @@
 #include <immintrin.h>
 
 #define BLOCK 65536u
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define SHORT 64u /* below, setting up vectors costs more than it saves */
 
 static inline uint64_t load64(const uint8_t *p)
@@ -26,7 +27,7 @@ static inline uint64_t add_carry(uint64_t a, uint64_t b)
 }
 
 /* The last 0 to 7 bytes as words, zero-filled. */
-static inline uint64_t load_tail(const uint8_t *p, size_t n)
+static ALWAYS_INLINE uint64_t load_tail(const uint8_t *p, size_t n)
 {
     uint64_t v = 0;
 
@@ -42,8 +43,11 @@ static inline uint64_t load_tail(const uint8_t *p, size_t n)
         v += w;
         p += 2;
     }
-    if (n & 1)
-        v += htons((uint16_t)(*p << 8));
+    if (n & 1) {
+        uint16_t w = 0;
+        memcpy(&w, p, 1);
+        v += w;
+    }
     return v;
 }
 
@@ -70,101 +74,102 @@ static uint64_t partial_scalar(const void *data, size_t len)
 }
 
 /* What the shift by 0x8000 took off `bytes`. */
-static inline uint64_t unshift(int32_t sum, size_t bytes)
+static ALWAYS_INLINE uint64_t unshift(int32_t sum, size_t bytes)
 {
     return (uint64_t)((int64_t)sum + (int64_t)(bytes / 2) * 0x8000);
 }
 
-#define AVX2 __attribute__((target("avx2")))
+/* tune: that of the build would load each register in two halves. */
+#define AVX2 __attribute__((target("avx2,tune=haswell")))
 
-static inline AVX2 __m256i add_avx2(__m256i acc, __m256i v)
+/* The constants of the loop. Hidden from the compiler, which would else make them anew at each use. */
+struct avx2 {
+    __m256i shift, ones;
+};
+
+static ALWAYS_INLINE AVX2 struct avx2 avx2_constants(void)
 {
-    const __m256i shift = _mm256_set1_epi16((short)0x8000), ones = _mm256_set1_epi16(1);
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_xor_si256(v, shift), ones));
+    struct avx2 k = {_mm256_set1_epi16((short)0x8000), _mm256_set1_epi16(1)};
+    __asm__("" : "+x"(k.shift), "+x"(k.ones));
+    return k;
 }
 
-static inline AVX2 __m256i load_avx2(const uint8_t *p)
+static ALWAYS_INLINE AVX2 __m256i pairs_avx2(const struct avx2 *k, __m256i v)
+{
+    return _mm256_madd_epi16(_mm256_xor_si256(v, k->shift), k->ones);
+}
+
+static ALWAYS_INLINE AVX2 __m256i load_avx2(const uint8_t *p)
 {
     return _mm256_loadu_si256((const __m256i *)p);
 }
 
-static AVX2 uint64_t block_avx2(const uint8_t *p, size_t len)
+static ALWAYS_INLINE AVX2 __m256i four_avx2(const struct avx2 *k, const uint8_t *p)
 {
-    static const int32_t keep[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    __m256i a = _mm256_setzero_si256(), b = a, mask;
-    __m128i s;
-    size_t left = len, summed;
+    __m256i a = _mm256_add_epi32(pairs_avx2(k, load_avx2(p)), pairs_avx2(k, load_avx2(p + 32)));
+    __m256i b = _mm256_add_epi32(pairs_avx2(k, load_avx2(p + 64)), pairs_avx2(k, load_avx2(p + 96)));
+    return _mm256_add_epi32(a, b);
+}
 
-    for (; left >= 128; left -= 128, p += 128) {
-        a = add_avx2(a, load_avx2(p));
-        b = add_avx2(b, load_avx2(p + 32));
-        a = add_avx2(a, load_avx2(p + 64));
-        b = add_avx2(b, load_avx2(p + 96));
-    }
-    for (; left >= 32; left -= 32, p += 32)
-        a = add_avx2(a, load_avx2(p));
-    /* What is left by whole 32-bit words, the rest of the register zero (and shifted like the rest). */
-    mask = _mm256_loadu_si256((const __m256i *)(keep + 8 - left / 4));
-    b = add_avx2(b, _mm256_maskload_epi32((const int *)p, mask));
-    summed = len - left + 32;
-    a = _mm256_add_epi32(a, b);
-    s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+static ALWAYS_INLINE AVX2 int32_t lanes_avx2(__m256i a)
+{
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
     s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
     s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-    return unshift(_mm_cvtsi128_si32(s), summed) + load_tail(p + (left & ~(size_t)3), left & 3);
+    return _mm_cvtsi128_si32(s);
 }
 
-#define AVX512 __attribute__((target("avx512f,avx512bw")))
-
-static inline AVX512 __m512i add_avx512(__m512i acc, __m512i v)
+/* The last 1 to 31 bytes, together with what the lanes hold. */
+static ALWAYS_INLINE AVX2 uint64_t finish_avx2(const struct avx2 *k, __m256i a, const uint8_t *p, size_t left,
+                                               size_t len)
 {
-    const __m512i shift = _mm512_set1_epi16((short)0x8000), ones = _mm512_set1_epi16(1);
-    return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_xor_si512(v, shift), ones));
+    static const int32_t keep[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    size_t whole = left & ~(size_t)3;
+    /* By 32-bit words, the rest of the register zero (and shifted like the rest). */
+    __m256i mask = load_avx2((const uint8_t *)(keep + 8) - whole);
+
+    a = _mm256_add_epi32(a, pairs_avx2(k, _mm256_maskload_epi32((const int *)p, mask)));
+    return unshift(lanes_avx2(a), len - left + 32) + load_tail(p + whole, left & 3);
 }
 
-static AVX512 uint64_t block_avx512(const uint8_t *p, size_t len)
+static AVX2 uint64_t block_avx2(const uint8_t *p, size_t len)
 {
-    __m512i a = _mm512_setzero_si512(), b = a;
+    struct avx2 k = avx2_constants();
+    __m256i a = _mm256_setzero_si256();
     size_t left = len;
 
-    for (; left >= 128; left -= 128, p += 128) {
-        a = add_avx512(a, _mm512_loadu_si512(p));
-        b = add_avx512(b, _mm512_loadu_si512(p + 64));
+    for (; left >= 256; left -= 256, p += 256)
+        a = _mm256_add_epi32(a, _mm256_add_epi32(four_avx2(&k, p), four_avx2(&k, p + 128)));
+    if (left >= 128) {
+        a = _mm256_add_epi32(a, four_avx2(&k, p));
+        left -= 128;
+        p += 128;
     }
-    if (left >= 64) {
-        a = add_avx512(a, _mm512_loadu_si512(p));
-        left -= 64;
-        p += 64;
-    }
-    b = add_avx512(b, _mm512_maskz_loadu_epi8((UINT64_C(1) << left) - 1, p));
-    return unshift(_mm512_reduce_add_epi32(_mm512_add_epi32(a, b)), len - left + 64);
+    for (; left >= 32; left -= 32, p += 32)
+        a = _mm256_add_epi32(a, pairs_avx2(&k, load_avx2(p)));
+    if (left == 0)
+        return unshift(lanes_avx2(a), len);
+    return finish_avx2(&k, a, p, left, len);
 }
 
-static inline uint64_t by_blocks(uint64_t (*block)(const uint8_t *, size_t), const uint8_t *p, size_t len)
+static uint64_t blocks_avx2(const uint8_t *p, size_t len)
 {
     uint64_t sum = 0;
 
-    for (; unlikely(len > BLOCK); len -= BLOCK, p += BLOCK)
-        sum += block(p, BLOCK);
-    return sum + block(p, len);
+    for (; len > BLOCK; len -= BLOCK, p += BLOCK)
+        sum += block_avx2(p, BLOCK);
+    return sum + block_avx2(p, len);
 }
 
-static uint64_t partial_avx2(const void *data, size_t len)
+static ALWAYS_INLINE uint64_t partial_avx2(const void *data, size_t len)
 {
-    return by_blocks(block_avx2, data, len);
-}
-
-static uint64_t partial_avx512(const void *data, size_t len)
-{
-    return by_blocks(block_avx512, data, len);
+    return likely(len <= BLOCK) ? block_avx2(data, len) : blocks_avx2(data, len);
 }
 
 uint64_t checksum_partial(const void *data, size_t len)
 {
     if (len < SHORT)
         return partial_scalar(data, len);
-    if (__builtin_cpu_supports("avx512bw"))
-        return partial_avx512(data, len);
     if (__builtin_cpu_supports("avx2"))
         return partial_avx2(data, len);
     return partial_scalar(data, len);
@@ -175,14 +180,9 @@ const struct checksum_variant *checksum_variant(unsigned i)
     static const struct checksum_variant variants[] = {
         {"scalar", partial_scalar},
         {"avx2", partial_avx2},
-        {"avx512", partial_avx512},
     };
-    unsigned n = 1;
+    unsigned n = __builtin_cpu_supports("avx2") ? 2 : 1;
 
-    if (__builtin_cpu_supports("avx2"))
-        n = 2;
-    if (n == 2 && __builtin_cpu_supports("avx512bw"))
-        n = 3;
     return i < n ? &variants[i] : NULL;
 }
 
@@ -191,6 +191,8 @@ uint64_t checksum_partial_mbuf(const struct rte_mbuf *m, uint32_t off, uint32_t 
     uint64_t sum = 0;
     bool odd = false;
 
+    if (likely(off + len <= m->data_len))
+        return checksum_partial(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), len);
     while (off > m->data_len || (off == m->data_len && len > 0)) {
         off -= m->data_len;
         m = m->next;

@@ -54,6 +54,8 @@ static bool header_checksum_good(const struct pkt *p, const struct ip4_hdr *h, u
         return true;
     if (said == RTE_MBUF_F_RX_IP_CKSUM_BAD)
         return false;
+    if (likely(len == sizeof *h))
+        return checksum_fold(checksum_words5(h)) == 0xffff;
     return checksum_fold(checksum_partial(h, len)) == 0xffff;
 }
 
