@@ -52,6 +52,10 @@ struct netdev *worker_eal_netdev(const struct worker_eal *we, uint16_t i);
 struct rte_mempool *worker_eal_data_pool(const struct worker_eal *we);
 struct rte_mempool *worker_eal_hdr_pool(const struct worker_eal *we);
 
+/* What receive queues of a worker may pin before its packet pool runs dry, MiB: tcp_mem_mb should not be
+ * above it. */
+uint32_t worker_eal_pinnable_mb(const struct worker_eal *we);
+
 /* Nanoseconds, monotonic, from the TSC. Any thread. */
 nsec_t worker_eal_now(const struct worker_eal *we);
 /* A key from the kernel's generator. */
@@ -64,18 +68,15 @@ void worker_eal_log(void *user, enum log_level level, const char *line);
  * errno when a thread could not be made (then none has run). */
 int worker_eal_run(struct worker_eal *we, int (*fn)(void *arg, uint16_t id), void *arg);
 
-/* Called by worker `id` when a poll found nothing to do: returns at `until` or earlier. What happens
- * until then is the tunable `idle`:
+/* Called by worker `id` when a poll found nothing to do: returns at `until` or earlier. `work` is any
+ * number that changes when work is done (packets received, say). What happens is the tunable `idle`:
  *   spin      returns at once;
- *   adaptive  returns at once until idle_spin_us have passed since the last call that followed work
- *             (see `worked`), then sleeps;
+ *   adaptive  returns at once until nothing has been done for idle_spin_us, then sleeps;
  *   sleep     sleeps.
  * Sleeping is ppoll on the descriptors of its queues, with their interrupts armed, and on the worker's
- * wake-up. A wire without a descriptor is napped on instead: 50 us at first, doubled at each nap without
- * work up to 1 ms, so that is the latency an idle memif adds. */
-void worker_eal_wait(struct worker_eal *we, uint16_t id, nsec_t until);
-/* Tells the adaptive idler that worker `id` found work at `now`. Cheap. */
-void worker_eal_worked(struct worker_eal *we, uint16_t id, nsec_t now);
+ * wake-up. A wire without a descriptor is napped on instead: 50 us at first, half as long again at each
+ * nap without work, up to 1 ms, so that is the latency an idle memif adds. */
+void worker_eal_wait(struct worker_eal *we, uint16_t id, nsec_t until, uint64_t work);
 /* Ends the sleep of one worker, or keeps it from the next one. Any thread, any signal handler. */
 void worker_eal_wake(struct worker_eal *we, uint16_t id);
 void worker_eal_wake_all(struct worker_eal *we);

@@ -79,6 +79,7 @@ struct netdev_config {
     const struct tunables *tun;
     const struct impair_config *impair; /* NULL: as it is. A wire made worse is opened without offloads */
     struct rte_mempool *rx_pool[64]; /* per queue */
+    const uint8_t *rss_key; /* 40 bytes, for several queues; NULL: the device's own */
     bool virtual_time; /* pcap: paced by now, not by a real clock */
 };
 

@@ -87,16 +87,10 @@ int netdev_dev_check(const char *dev, char *why, size_t size)
     return 0;
 }
 
-bool netdev_dev_needs_eal(const char *dev)
+const char *netdev_dev_pci(const char *dev)
 {
     const char *arg;
-    return dev_split(dev, &arg) <= ETHDEV_VDEV;
-}
-
-bool netdev_dev_needs_pci(const char *dev)
-{
-    const char *arg;
-    return dev_split(dev, &arg) == ETHDEV_PCI;
+    return dev_split(dev, &arg) == ETHDEV_PCI ? arg : NULL;
 }
 
 static struct netdev *dev_open_kind(unsigned kind, const char *arg, const struct netdev_config *cfg,

@@ -6,8 +6,8 @@
 #include "netdev/netdev.h"
 
 /* pci:ADDR | tap:NAME | af_packet:IFACE | af_xdp:IFACE | memif:PATH[,server] | vhost:PATH | virtio:PATH |
- * pcap:IN.pcap[,OUT.pcap] | vdev:DPDK-STRING, made worse by cfg->impair. The kinds that are DPDK's
- * (netdev_dev_needs_eal) need a running EAL; the others do not.
+ * pcap:IN.pcap[,OUT.pcap] | vdev:DPDK-STRING, made worse by cfg->impair. tap, af_packet and pcap work
+ * without EAL, the others need it running.
  * NULL on failure: *err is -EINVAL for a text that cannot mean anything (the option is wrong) and
  * another negative errno when the machine does not let us; `why` says what was looked for, what is
  * there, and what to do next. */
@@ -15,8 +15,7 @@ struct netdev *netdev_open(const char *dev, const struct netdev_config *cfg, cha
 
 /* Only the text: 0 or -EINVAL, `why` as above. Opens nothing. */
 int netdev_dev_check(const char *dev, char *why, size_t size);
-/* Does this --dev take a running EAL? And one that looks at the PCI bus? */
-bool netdev_dev_needs_eal(const char *dev);
-bool netdev_dev_needs_pci(const char *dev);
+/* The address of a PCI device, for which EAL has to look at that bus; NULL for other wires. */
+const char *netdev_dev_pci(const char *dev);
 
 #endif

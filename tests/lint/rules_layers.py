@@ -50,26 +50,26 @@ def layers(tree):
 
 
 # Names that bring in time, chance, the heap, a device or the process; and the files that exist for them.
-HEAP = {"stack/base/heap_pool.c", "stack/base/memory.c", "stack/netdev/netdev.c", "stack/worker_eal.c"}
+HEAP = {"stack/base/heap_pool.c", "stack/base/memory.c", "stack/netdev/netdev.c", "stack/worker_eal.c", "stack/worker_eal_run.c"}
 DEVICE = {f"stack/netdev/{name}.c" for name in ("ethdev", "ethdev_open", "tap", "packet", "pcap")}
 KERNEL = {f"stack/netdev/{name}.c" for name in ("tap", "packet", "pcap", "vnet", "ethdev", "ethdev_open", "netdev")}
 EAL_HEAP = r"rte_(?:[cz]?malloc|calloc|realloc|free|memzone|hash|lpm|fib|rib|ip_frag|timer|alarm|reorder|acl)\w*"
 IMPURE = [
     ("reads a clock", r"clock_gettime|gettimeofday|clock_nanosleep|nanosleep|usleep|sleep|time|ftime|"
      r"rte_r?d?tsc\w*|rte_get_\w*(?:cycles|hz)\w*|rte_delay\w+|__rdtscp?|_rdtsc",
-     {"stack/worker_eal.c", "stack/netdev/pcap.c"}),
+     {"stack/worker_eal.c", "stack/worker_eal_run.c", "stack/netdev/pcap.c"}),
     ("is random by itself", r"s?rand(?:om)?(?:_r)?|[dlmn]rand48|getrandom|getentropy|arc4random\w*|rte_s?rand\w*",
-     {"stack/worker_eal.c"}),
+     {"stack/worker_eal.c", "stack/worker_eal_run.c"}),
     ("prints", r"v?f?printf|puts|fputs|putchar|fputc|perror|v?syslog|rte_log|RTE_LOG", {"stack/base/log.c"}),
     ("takes from the heap", r"malloc|calloc|realloc|reallocarray|free|strn?dup|v?asprintf|aligned_alloc|posix_memalign|"
      r"mmap|munmap|mprotect|madvise|alloca", HEAP),
     ("takes from the EAL's heap", EAL_HEAP + r"|rte_ring_(?:create|free|lookup)|rte_mempool_(?:create|free)\w*|"
-     r"rte_pktmbuf_pool_create\w*", {"stack/worker_eal.c"}),
+     r"rte_pktmbuf_pool_create\w*", {"stack/worker_eal.c", "stack/worker_eal_run.c"}),
     ("calls a device", r"rte_eth_\w+|rte_dev_\w+|rte_vdev_\w+|rte_bus_\w+", DEVICE),
     ("calls the EAL", r"rte_eal_\w+|rte_lcore_\w+|rte_socket_id\w*|rte_thread_\w+|rte_epoll_\w+|rte_intr_\w+",
-     {"stack/worker_eal.c", *DEVICE}),
+     {"stack/worker_eal.c", "stack/worker_eal_run.c", *DEVICE}),
     ("calls the kernel", r"socket|ioctl|open|openat|close|read|write|readv|writev|recvmsg|sendmsg|poll|ppoll|"
-     r"eventfd|pthread_\w+|fopen|getenv", {"stack/worker_eal.c", "stack/base/memory.c", *KERNEL}),
+     r"eventfd|pthread_\w+|fopen|getenv", {"stack/worker_eal.c", "stack/worker_eal_run.c", "stack/base/memory.c", *KERNEL}),
 ]
 
 

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Any wire that DPDK drives: bursts, checksums that its driver leaves to us, interrupts, the link. */
+#include "netdev/ethdev.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rte_bus_vdev.h>
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+#include <unistd.h>
+
+#include "netdev/offload.h"
+
+#define RECONNECT_INTERVAL (300 * NSEC_PER_MSEC)
+
+static inline struct ethdev *ethdev_of(struct netdev *d)
+{
+    return (struct ethdev *)d;
+}
+
+/* ---- packets ---- */
+
+static uint16_t ethdev_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+{
+    struct ethdev *e = ethdev_of(d);
+    struct ethdev_queue *q = &e->queue[queue];
+    uint16_t got = 0;
+
+    if (unlikely(q->stash != NULL) && n > 0) {
+        pkts[got++] = q->stash;
+        q->stash = NULL;
+    }
+    got = (uint16_t)(got + rte_eth_rx_burst(e->port, queue, pkts + got, (uint16_t)(n - got)));
+    if (e->none_is_good)
+        for (uint16_t i = 0; i < got; i++)
+            if ((pkts[i]->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+                pkts[i]->ol_flags ^= RTE_MBUF_F_RX_L4_CKSUM_NONE ^ RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    return got;
+}
+
+static void ip_checksum(struct rte_mbuf *m)
+{
+    struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, m->l2_len);
+    ip->hdr_checksum = 0;
+    ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, m->l3_len);
+    m->ol_flags &= ~RTE_MBUF_F_TX_IP_CKSUM;
+}
+
+/* Readies the first of the packets for the device; returns how many are, the next of which (if any) the
+ * device could never send. */
+static uint16_t tx_prepare(struct ethdev *e, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+    uint64_t flags = 0;
+    for (uint16_t i = 0; i < n; i++) {
+        flags |= pkts[i]->ol_flags;
+        if (e->ip_in_software && pkts[i]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
+            ip_checksum(pkts[i]);
+    }
+    return flags & OFFLOAD_TX_FLAGS ? rte_eth_tx_prepare(e->port, queue, pkts, n) : n;
+}
+
+static uint16_t ethdev_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+{
+    struct ethdev *e = ethdev_of(d);
+    uint16_t done = 0;
+
+    while (done < n) {
+        uint16_t ready = tx_prepare(e, queue, pkts + done, (uint16_t)(n - done));
+        uint16_t sent = rte_eth_tx_burst(e->port, queue, pkts + done, ready);
+        done = (uint16_t)(done + sent);
+        if (sent < ready)
+            break;
+        if (done < n) {
+            e->queue[queue].tx_refused++;
+            rte_pktmbuf_free(pkts[done++]);
+        }
+    }
+    return done;
+}
+
+/* ---- sleeping ---- */
+
+/* The drivers' promise of interrupts means little; the descriptor is the proof. It may change when the
+ * other side comes back. */
+static int ethdev_fd(struct netdev *d, uint16_t queue)
+{
+    struct ethdev *e = ethdev_of(d);
+    if (!e->interrupts || !e->link)
+        return -1;
+    return e->queue[queue].fd = rte_eth_dev_rx_intr_ctl_q_get_fd(e->port, queue);
+}
+
+static bool ethdev_arm(struct netdev *d, uint16_t queue)
+{
+    struct ethdev *e = ethdev_of(d);
+    struct ethdev_queue *q = &e->queue[queue];
+    if (!e->interrupts)
+        return true;
+    if (rte_eth_dev_rx_intr_enable(e->port, queue) != 0)
+        return false;
+    /* What came before the interrupt was armed does not raise one. */
+    if (q->stash == NULL && rte_eth_rx_burst(e->port, queue, &q->stash, 1) == 0)
+        q->stash = NULL;
+    return q->stash == NULL;
+}
+
+static void ethdev_disarm(struct netdev *d, uint16_t queue)
+{
+    struct ethdev *e = ethdev_of(d);
+    struct pollfd p = {.fd = e->queue[queue].fd, .events = POLLIN};
+    uint64_t count;
+    if (!e->interrupts || p.fd < 0)
+        return;
+    (void)rte_eth_dev_rx_intr_disable(e->port, queue);
+    if (poll(&p, 1, 0) == 1 && p.revents & POLLIN)
+        (void)!read(p.fd, &count, sizeof(count));
+    e->queue[queue].fd = -1;
+}
+
+static nsec_t ethdev_next_event(struct netdev *d, uint16_t queue)
+{
+    return ethdev_of(d)->queue[queue].stash != NULL ? 0 : NSEC_NEVER;
+}
+
+/* ---- the link ---- */
+
+/* A memif client stays disconnected for ever unless it is started anew. Bursts of other workers are
+ * harmless meanwhile: a stopped port's bursts do nothing. */
+static void ethdev_reconnect(struct ethdev *e, nsec_t now)
+{
+    if (now < e->retry)
+        return;
+    e->retry = now + RECONNECT_INTERVAL;
+    if (e->started)
+        (void)rte_eth_dev_stop(e->port);
+    e->started = rte_eth_dev_start(e->port) == 0;
+}
+
+static bool ethdev_link_poll(struct netdev *d, nsec_t now)
+{
+    struct ethdev *e = ethdev_of(d);
+    struct rte_eth_link link = {0};
+    bool up = rte_eth_link_get_nowait(e->port, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+    if (!up && e->reconnect)
+        ethdev_reconnect(e, now);
+    e->link = up;
+    return up;
+}
+
+static void ethdev_stats(struct netdev *d, struct netdev_stats *s)
+{
+    struct ethdev *e = ethdev_of(d);
+    struct rte_eth_stats raw;
+    if (rte_eth_stats_get(e->port, &raw) == 0) {
+        s->rx_missed += raw.imissed;
+        s->rx_errors += raw.ierrors;
+        s->rx_no_mbuf += raw.rx_nombuf;
+        s->tx_errors += raw.oerrors;
+    }
+    for (uint16_t i = 0; i < e->n_queues; i++)
+        s->tx_errors += e->queue[i].tx_refused;
+}
+
+void ethdev_close(struct netdev *d)
+{
+    struct ethdev *e = ethdev_of(d);
+    for (uint16_t i = 0; i < e->n_queues; i++)
+        rte_pktmbuf_free(e->queue[i].stash);
+    if (e->port != RTE_MAX_ETHPORTS) {
+        if (e->started)
+            (void)rte_eth_dev_stop(e->port);
+        (void)rte_eth_dev_close(e->port);
+    }
+    if (e->bus != NULL)
+        (void)rte_eal_hotplug_remove(e->bus, e->name);
+    if (e->socket[0] != '\0')
+        (void)unlink(e->socket);
+    netdev_free(e);
+}
+
+#define ETHDEV_OPS(text)                                                                                      \
+    {                                                                                                          \
+        .kind = text, .rx_burst = ethdev_rx_burst, .tx_burst = ethdev_tx_burst, .fd = ethdev_fd,               \
+        .arm = ethdev_arm, .disarm = ethdev_disarm, .next_event = ethdev_next_event,                           \
+        .link_poll = ethdev_link_poll, .stats = ethdev_stats, .close = ethdev_close,                           \
+    }
+
+const struct netdev_ops ethdev_ops_by_kind[] = {
+    [ETHDEV_PCI] = ETHDEV_OPS("pci"),     [ETHDEV_XDP] = ETHDEV_OPS("af_xdp"),
+    [ETHDEV_MEMIF] = ETHDEV_OPS("memif"), [ETHDEV_VHOST] = ETHDEV_OPS("vhost"),
+    [ETHDEV_VIRTIO] = ETHDEV_OPS("virtio"), [ETHDEV_VDEV] = ETHDEV_OPS("vdev"),
+};

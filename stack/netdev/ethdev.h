@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What ethdev.c (packets) and ethdev_open.c (devices) share. */
+#ifndef PLX_NETDEV_ETHDEV_H
+#define PLX_NETDEV_ETHDEV_H
+
+#include "netdev/kinds.h"
+
+#define ETHDEV_NAME 64
+
+struct ethdev_queue {
+    struct rte_mbuf *stash; /* came in while the interrupt was being armed */
+    uint64_t tx_refused;
+    int fd; /* interrupt being waited for, -1 */
+} __rte_cache_aligned;
+
+struct ethdev {
+    struct netdev dev;
+    enum ethdev_kind kind;
+    uint16_t port;
+    uint16_t n_queues;
+    bool started;
+    bool ip_in_software; /* the device sums TCP and UDP but not the IPv4 header */
+    bool none_is_good;   /* paravirtual: L4_CKSUM_NONE is a packet that never left memory */
+    bool reconnect;      /* memif client: has to be started anew when the server is gone */
+    bool link;
+    bool interrupts;
+    nsec_t retry;
+    char name[ETHDEV_NAME];  /* EAL's */
+    const char *bus;         /* NULL: was there before us */
+    char socket[108];        /* file of our own to be removed; empty: none */
+    struct ethdev_queue queue[];
+};
+
+/* The operations of an open device, and its end. */
+extern const struct netdev_ops ethdev_ops_by_kind[];
+void ethdev_close(struct netdev *d);
+
+#endif
