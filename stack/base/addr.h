@@ -60,9 +60,8 @@ struct flow_key {
 
 static inline bool flow_key_eq(const struct flow_key *a, const struct flow_key *b)
 {
-    return a->local.q[1] == b->local.q[1] && a->remote.q[1] == b->remote.q[1] &&
-           a->lport == b->lport && a->rport == b->rport && a->local.q[0] == b->local.q[0] &&
-           a->remote.q[0] == b->remote.q[0];
+    return a->local.q[1] == b->local.q[1] && a->remote.q[1] == b->remote.q[1] && a->lport == b->lport &&
+           a->rport == b->rport && a->local.q[0] == b->local.q[0] && a->remote.q[0] == b->remote.q[0];
 }
 
 #endif

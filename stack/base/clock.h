@@ -9,12 +9,12 @@
 
 typedef uint64_t nsec_t;
 
-#define NSEC_NEVER UINT64_MAX
+#define NSEC_NEVER    UINT64_MAX
 #define NSEC_PER_USEC UINT64_C(1000)
 #define NSEC_PER_MSEC UINT64_C(1000000)
-#define NSEC_PER_SEC UINT64_C(1000000000)
+#define NSEC_PER_SEC  UINT64_C(1000000000)
 #define USEC_PER_MSEC 1000u
-#define USEC_PER_SEC 1000000u
+#define USEC_PER_SEC  1000000u
 
 static inline uint32_t nsec_to_usec(nsec_t t)
 {

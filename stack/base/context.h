@@ -18,9 +18,9 @@ struct rte_mempool;
 
 /* Whom an expired timer belongs to; the worker dispatches on it. */
 enum timer_kind {
-    TIMER_TCB,      /* a connection */
-    TIMER_TCP,      /* housekeeping of the transport: SYN queue, TIME-WAIT, memory */
-    TIMER_NET,      /* neighbours, reassembly, announcements */
+    TIMER_TCB, /* a connection */
+    TIMER_TCP, /* housekeeping of the transport: SYN queue, TIME-WAIT, memory */
+    TIMER_NET, /* neighbours, reassembly, announcements */
 };
 
 struct steer; /* base/steer.h */
@@ -31,7 +31,7 @@ struct context {
     struct rng rng;
     struct ready_list ready;
     struct counters counters;
-    const struct tunables *tun;  /* shared by all workers of the process, owned by whoever made them */
+    const struct tunables *tun;    /* shared by all workers of the process, owned by whoever made them */
     struct rte_mempool *hdr_pool;  /* small buffers: headers, ACKs, ARP, ICMP */
     struct rte_mempool *data_pool; /* payload that applications hand to send */
     const struct memory *mem;      /* where slabs and tables come from */

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+/* clang-format off */
 /* COUNTER(enum, "name", "what it counts"). Add yours to your room's part. */
 #define COUNTERS(COUNTER)                                                                            \
     /* link */                                                                                       \
@@ -73,6 +74,19 @@
     COUNTER(TCP_IN, "tcp.in", "segments received")                                                   \
     COUNTER(TCP_OUT, "tcp.out", "segments sent, retransmissions included")                           \
     COUNTER(TCP_RETRANS, "tcp.retrans", "segments retransmitted")                                    \
+    COUNTER(TCP_BYTES_RECEIVED, "tcp.bytes_received", "bytes that applications have read")           \
+    COUNTER(TCP_BYTES_SENT, "tcp.bytes_sent", "bytes that applications have given to send")          \
+    COUNTER(TCP_ACCEPTED, "tcp.accepted", "connections that accept has returned")                    \
+    COUNTER(TCP_CONNECTS, "tcp.connects", "connections that we began to open")                       \
+    COUNTER(TCP_ICMP_IGNORED, "tcp.icmp_ignored", "ICMP errors about TCP not believed: no such connection or sequence number")\
+    COUNTER(TCP_PMTU_REDUCED, "tcp.pmtu_reduced", "connections whose path MTU an ICMP error has lowered")\
+    COUNTER(DROP_TCP_TIME_WAIT, "drop.tcp.time_wait", "segments for a connection in TIME-WAIT")      \
+    COUNTER(DROP_TCP_SYN_QUEUE_FULL, "drop.tcp.syn_queue_full", "SYN refused: SYN queue or its listener's share full")\
+    COUNTER(TCP_TIME_WAIT_RECYCLED, "tcp.time_wait_recycled", "TIME-WAIT entries ended early by a newer SYN")\
+    COUNTER(TCP_TIME_WAIT_OVERFLOW, "tcp.time_wait_overflow", "connections ended without TIME-WAIT: too many entries")\
+    COUNTER(TCP_HALF_OPEN_EXPIRED, "tcp.half_open_expired", "half-open connections whose final ACK never came")\
+    COUNTER(TCP_NO_MEMORY, "tcp.no_memory", "connections or entries refused for want of memory or at a limit")\
+    COUNTER(TCP_RST_OUT, "tcp.rst_out", "resets sent")                                               \
     COUNTER(DROP_TCP_MALFORMED, "drop.tcp.malformed", "TCP header or options invalid")               \
     COUNTER(DROP_TCP_CHECKSUM, "drop.tcp.checksum", "TCP checksum wrong")                            \
     /* sockets */                                                                                    \
@@ -80,6 +94,7 @@
     COUNTER(SOCK_CONNECTED, "sock.connected", "connections opened by connect")                       \
     COUNTER(SOCK_RX_BYTES, "sock.rx_bytes", "bytes given to the application")                        \
     COUNTER(SOCK_TX_BYTES, "sock.tx_bytes", "bytes taken from the application")
+/* clang-format on */
 
 enum counter {
 #define COUNTER_ENUM(id, name, help) CNT_##id,

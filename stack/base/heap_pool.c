@@ -14,7 +14,7 @@
 
 #include "base/poison.h"
 
-#define HEAP_OPS "plx_heap"
+#define HEAP_OPS  "plx_heap"
 #define FIXED_OPS "plx_fixed"
 
 /* mp->pool_data */

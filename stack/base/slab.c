@@ -8,7 +8,7 @@
 
 #include "base/poison.h"
 
-#define SLAB_PAGE 4096u
+#define SLAB_PAGE      4096u
 #define SLAB_CHUNK_MIN (16u * SLAB_PAGE)
 #define SLAB_CHUNK_MAX (4u << 20)
 

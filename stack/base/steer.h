@@ -11,12 +11,12 @@
 #include "base/addr.h"
 
 #define STEER_KEY_BYTES 40
-#define STEER_TABLE 128
+#define STEER_TABLE     128
 
 struct steer {
-    uint8_t key[STEER_KEY_BYTES];          /* as a device takes it */
-    uint32_t key_be[STEER_KEY_BYTES / 4];  /* as rte_softrss_be takes it */
-    uint8_t worker[STEER_TABLE];           /* hash % STEER_TABLE -> worker */
+    uint8_t key[STEER_KEY_BYTES];         /* as a device takes it */
+    uint32_t key_be[STEER_KEY_BYTES / 4]; /* as rte_softrss_be takes it */
+    uint8_t worker[STEER_TABLE];          /* hash % STEER_TABLE -> worker */
 };
 
 /* Spreads evenly over `n_workers` under the given key. */

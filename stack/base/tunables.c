@@ -6,20 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define U32(field, lo, hi, def, help) {#field, help, TUNABLE_U32, offsetof(struct tunables, field), lo, hi, NULL, def}
+/* clang-format off */
+#define ENTRY(name, help, type, field, lo, hi, choices, def) \
+    {name, help, type, offsetof(struct tunables, field), lo, hi, choices, def}
+/* clang-format on */
+#define U32(field, lo, hi, def, help) ENTRY(#field, help, TUNABLE_U32, field, lo, hi, NULL, def)
 /* Linux's name for it carries no unit, ours does. */
-#define U32_AS(name, field, lo, hi, def, help)                                                                  \
-    {name, help, TUNABLE_U32, offsetof(struct tunables, field), lo, hi, NULL, def}
-#define BOOL(field, def, help)                                                                                  \
-    {#field, help, TUNABLE_BOOL, offsetof(struct tunables, field), 0, 1, "off|on", def}
-#define CHOICE(field, choices, def, help)                                                                       \
-    {#field, help, TUNABLE_CHOICE, offsetof(struct tunables, field), 0, 0, choices, def}
-#define TRIPLE(field, lo, hi, def, help)                                                                        \
-    {#field, help, TUNABLE_TRIPLE, offsetof(struct tunables, field), lo, hi, NULL, def}
-#define RANGE(name, field, lo, hi, def, help)                                                                   \
-    {name, help, TUNABLE_RANGE, offsetof(struct tunables, field), lo, hi, NULL, def}
-
-#define MIB (1u << 20)
+#define U32_AS(name, field, lo, hi, def, help) ENTRY(name, help, TUNABLE_U32, field, lo, hi, NULL, def)
+#define BOOL(field, def, help)                 ENTRY(#field, help, TUNABLE_BOOL, field, 0, 1, "off|on", def)
+#define CHOICE(field, choices, def, help)      ENTRY(#field, help, TUNABLE_CHOICE, field, 0, 0, choices, def)
+#define TRIPLE(field, lo, hi, def, help)       ENTRY(#field, help, TUNABLE_TRIPLE, field, lo, hi, NULL, def)
+#define RANGE(name, field, lo, hi, def, help)  ENTRY(name, help, TUNABLE_RANGE, field, lo, hi, NULL, def)
 
 const struct tunable_desc tunable_table[] = {
     CHOICE(offload, "off|on", "on", "checksum and segmentation offloads of the device"),
@@ -39,7 +36,8 @@ const struct tunable_desc tunable_table[] = {
     U32_AS("ipfrag_time", ipfrag_time_s, 1, 255, "30", "seconds to wait for missing fragments"),
     U32(ipfrag_high_thresh, 65536, 1u << 30, "4194304", "bytes pinned by all reassemblies"),
     U32_AS("icmp_msgs_per_sec", icmp_ratelimit_per_s, 0, 1000000, "1000", "ICMP errors sent per second"),
-    RANGE("ip_local_port_range", ip_local_port_min, 1, 65535, "32768:60999", "ephemeral ports, first and last"),
+    RANGE("ip_local_port_range", ip_local_port_min, 1, 65535, "32768:60999",
+          "ephemeral ports, first and last"),
 
     U32_AS("rmem_default", udp_rmem_default, 2048, 1u << 30, "212992", "bytes pinned by a UDP receive queue"),
 
@@ -62,7 +60,8 @@ const struct tunable_desc tunable_table[] = {
     U32_AS("tcp_fin_timeout", tcp_fin_timeout_s, 1, 3600, "60", "seconds an orphan stays in FIN-WAIT-2"),
     U32_AS("tcp_timewait", tcp_timewait_s, 1, 600, "60", "seconds of TIME-WAIT"),
     U32(tcp_max_tw_buckets, 0, 1u << 24, "262144", "TIME-WAIT entries per worker"),
-    U32_AS("tcp_keepalive_time", tcp_keepalive_time_s, 1, 32767, "7200", "idle seconds before the first probe"),
+    U32_AS("tcp_keepalive_time", tcp_keepalive_time_s, 1, 32767, "7200",
+           "idle seconds before the first probe"),
     U32_AS("tcp_keepalive_intvl", tcp_keepalive_intvl_s, 1, 32767, "75", "seconds between probes"),
     U32(tcp_keepalive_probes, 1, 127, "9", "unanswered probes before ETIMEDOUT"),
     U32(tcp_max_syn_backlog, 1, 1u << 20, "4096", "half-open connections per listener"),

@@ -23,7 +23,7 @@ struct tunables {
     /* link and network */
     uint32_t arp_base_reachable_ms;
     uint32_t arp_max_entries;
-    uint32_t arp_queue_len;    /* packets queued per unresolved neighbour */
+    uint32_t arp_queue_len; /* packets queued per unresolved neighbour */
     uint32_t arp_mcast_solicit, arp_ucast_solicit, arp_retrans_ms;
     uint32_t ip_default_ttl;
     uint32_t ipfrag_time_s, ipfrag_high_thresh; /* bytes pinned by all reassemblies */
@@ -47,21 +47,22 @@ struct tunables {
 
 struct tunable_desc {
     const char *name;
-    const char *help;      /* one line, with unit */
+    const char *help; /* one line, with unit */
     /* TRIPLE is a struct tunable_triple, RANGE two uint32_t in a row, the others one. */
     enum { TUNABLE_U32, TUNABLE_BOOL, TUNABLE_TRIPLE, TUNABLE_RANGE, TUNABLE_CHOICE } type;
     size_t offset;
-    uint32_t min, max;     /* allowed; TRIPLE, RANGE: of each part, and they ascend */
-    const char *choices;   /* "off|on", "adaptive|spin|sleep": index is the value */
-    const char *def;       /* as text, as --set would take it */
+    uint32_t min, max;   /* allowed; TRIPLE, RANGE: of each part, and they ascend */
+    const char *choices; /* "off|on", "adaptive|spin|sleep": index is the value */
+    const char *def;     /* as text, as --set would take it */
 };
 
 /* Terminated by an entry whose name is NULL. */
 extern const struct tunable_desc tunable_table[];
 
 void tunables_init(struct tunables *t);
-/* Sets by name; Linux's with its net.ipv4. or net.core. in front is accepted. 0; -ENOENT: no such key; -EINVAL / -ERANGE: bad value. On failure `why` (size bytes)
- * says in a clause what is allowed, e.g. "must be 0 to 255" or, for ENOENT, the nearest name. */
+/* Sets by name; Linux's with its net.ipv4. or net.core. in front is accepted. 0; -ENOENT: no such key;
+ * -EINVAL / -ERANGE: bad value. On failure `why` (size bytes) says in a clause what is allowed, e.g. "must be
+ * 0 to 255" or, for ENOENT, the nearest name. */
 int tunables_set(struct tunables *t, const char *key, const char *value, char *why, size_t size);
 /* The value as text, as tunables_set would take it. 0 or -ENOENT. */
 int tunables_get(const struct tunables *t, const char *key, char *buf, size_t size);

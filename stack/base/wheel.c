@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define WHEEL_CASCADE_MAX 128
-#define WHEEL_LAST_TICK ((UINT64_C(1) << (64 - WHEEL_TICK_SHIFT)) - 1)
+#define WHEEL_LAST_TICK   ((UINT64_C(1) << (64 - WHEEL_TICK_SHIFT)) - 1)
 
 static unsigned level_of(uint64_t tick, uint64_t base)
 {

@@ -15,8 +15,8 @@
 
 #define WHEEL_TICK_SHIFT 17 /* a tick is 131,072 ns */
 #define WHEEL_LEVEL_BITS 6
-#define WHEEL_SLOTS (1u << WHEEL_LEVEL_BITS)
-#define WHEEL_LEVELS 8 /* 2^48 ticks: every nsec_t */
+#define WHEEL_SLOTS      (1u << WHEEL_LEVEL_BITS)
+#define WHEEL_LEVELS     8 /* 2^48 ticks: every nsec_t */
 
 struct wheel_node {
     struct wheel_node *next;

@@ -19,7 +19,8 @@ bool arp_parse(struct pkt *p, struct arp_view *v)
 
     if (rte_pktmbuf_data_len(p->m) < p->l3_off + sizeof *h)
         return pkt_reject(p, CNT_DROP_ARP_MALFORMED);
-    if (h->htype != htons(ARP_HTYPE_ETHER) || h->ptype != htons(ETHER_TYPE_IP4) || h->hlen != 6 || h->plen != 4)
+    if (h->htype != htons(ARP_HTYPE_ETHER) || h->ptype != htons(ETHER_TYPE_IP4) || h->hlen != 6 ||
+        h->plen != 4)
         return pkt_reject(p, CNT_DROP_ARP_MALFORMED);
     v->op = ntohs(h->op);
     if (v->op != ARP_OP_REQUEST && v->op != ARP_OP_REPLY)

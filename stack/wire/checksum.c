@@ -9,9 +9,9 @@
 
 #include <immintrin.h>
 
-#define BLOCK 65536u
+#define BLOCK         65536u
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-#define SHORT 64u /* below, setting up vectors costs more than it saves */
+#define SHORT         64u /* below, setting up vectors costs more than it saves */
 
 static inline uint64_t load64(const uint8_t *p)
 {

@@ -6,7 +6,7 @@
 #include "wire/ip4.h"
 
 enum {
-    QUOTE_TRANSPORT = 8,                                                            /* RFC 792 */
+    QUOTE_TRANSPORT = 8,                                                 /* RFC 792 */
     QUOTE_MAX = 576 - sizeof(struct ip4_hdr) - sizeof(struct icmp4_hdr), /* RFC 1812 section 4.3.2.3 */
 };
 
@@ -54,7 +54,9 @@ bool icmp4_error_parse(struct pkt *p)
     transport = (const uint8_t *)q + hdr_len;
     e->type = icmp->type;
     e->code = icmp->code;
-    e->mtu = icmp->type == ICMP4_UNREACHABLE && icmp->code == ICMP4_UNREACH_FRAG_NEEDED ? ntohs(icmp->frag.mtu) : 0;
+    e->mtu = icmp->type == ICMP4_UNREACHABLE && icmp->code == ICMP4_UNREACH_FRAG_NEEDED
+                 ? ntohs(icmp->frag.mtu)
+                 : 0;
     e->proto = q->proto;
     e->src = ip_addr_v4(q->src);
     e->dst = ip_addr_v4(q->dst);
@@ -79,8 +81,8 @@ void icmp4_echo_reply(struct rte_mbuf *m, uint16_t off)
     h->type = ICMP4_ECHO_REPLY;
     h->code = 0;
     h->check = checksum_update16(h->check, old, new);
-    /* RFC 1624 takes the covered words for not all zero, but a reply may be. All ones is zero's other form and
-     * right in either case. */
+    /* RFC 1624 takes the covered words for not all zero, but a reply may be. All ones is zero's other form
+     * and right in either case. */
     if (h->check == 0)
         h->check = 0xffff;
 }

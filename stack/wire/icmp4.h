@@ -73,8 +73,8 @@ bool icmp4_error_parse(struct pkt *p);
 void icmp4_echo_reply(struct rte_mbuf *m, uint16_t off);
 
 /* An error message about p into the empty buffer m, from its data start: header, then p's IP header and
- * as much of its data as keeps the whole IP packet within 576 bytes (RFC 1812 section 4.3.2.3) and m's tail room.
- * `mtu` is for FRAG_NEEDED, else 0. The checksum is filled. Borrows p. */
+ * as much of its data as keeps the whole IP packet within 576 bytes (RFC 1812 section 4.3.2.3) and m's tail
+ * room. `mtu` is for FRAG_NEEDED, else 0. The checksum is filled. Borrows p. */
 void icmp4_error_emit(struct rte_mbuf *m, const struct pkt *p, uint8_t type, uint8_t code, uint16_t mtu);
 
 #endif

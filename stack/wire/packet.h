@@ -24,7 +24,7 @@ enum verdict {
 };
 
 enum {
-    PKT_BROADCAST = 1 << 0,  /* link or IP broadcast */
+    PKT_BROADCAST = 1 << 0, /* link or IP broadcast */
     PKT_MULTICAST = 1 << 1,
     PKT_REASSEMBLED = 1 << 2,
     PKT_FORWARDED = 1 << 3, /* came by ring from another worker: learn from it, do not answer ARP again */
@@ -79,25 +79,25 @@ struct udp_view {
 
 struct icmp_error_view {
     uint8_t type, code;
-    uint8_t proto;       /* of the embedded packet */
-    uint16_t mtu;        /* next-hop MTU of "fragmentation needed", 0 if not given */
-    uint16_t sport, dport; /* embedded: our packet's ports, so sport is ours */
-    seq_t seq;           /* embedded TCP: its sequence number */
+    uint8_t proto;           /* of the embedded packet */
+    uint16_t mtu;            /* next-hop MTU of "fragmentation needed", 0 if not given */
+    uint16_t sport, dport;   /* embedded: our packet's ports, so sport is ours */
+    seq_t seq;               /* embedded TCP: its sequence number */
     struct ip_addr src, dst; /* embedded: src is ours */
     uint16_t total_length;   /* embedded IP total length */
 };
 
 struct pkt {
-    struct rte_mbuf *m;    /* data starts at the link header (or at IP when there is none) */
+    struct rte_mbuf *m; /* data starts at the link header (or at IP when there is none) */
     struct ip_addr src, dst;
-    uint16_t l3_off;       /* from the mbuf's data start */
+    uint16_t l3_off; /* from the mbuf's data start */
     uint16_t l4_off;
-    uint16_t data_off;     /* payload */
-    uint16_t drop;         /* enum counter, with VERDICT_DROP */
-    uint32_t data_len;     /* payload bytes; link padding is already trimmed off the mbuf */
+    uint16_t data_off; /* payload */
+    uint16_t drop;     /* enum counter, with VERDICT_DROP */
+    uint32_t data_len; /* payload bytes; link padding is already trimmed off the mbuf */
     uint8_t proto, ttl, tos;
-    uint8_t flags;         /* PKT_* */
-    uint8_t netif;         /* index of the interface it came in on */
+    uint8_t flags; /* PKT_* */
+    uint8_t netif; /* index of the interface it came in on */
     union {
         struct tcp_view tcp;
         struct udp_view udp;

@@ -26,7 +26,8 @@ bool tcp_parse(struct pkt *p)
     v->flags = h->flags;
     v->window = ntohs(h->window);
     v->urgent = ntohs(h->urgent);
-    tcp_options_parse((const uint8_t *)(h + 1), hdr_len - (unsigned)sizeof *h, (h->flags & TCP_SYN) != 0, &v->opt);
+    tcp_options_parse((const uint8_t *)(h + 1), hdr_len - (unsigned)sizeof *h, (h->flags & TCP_SYN) != 0,
+                      &v->opt);
     p->data_off = (uint16_t)(p->l4_off + hdr_len);
     p->data_len -= hdr_len;
     return true;

@@ -14,8 +14,8 @@
 #include "base/heap_pool.h"
 
 #define TEST_POOL_LIMIT 65536u
-#define TEST_DATA_ROOM 2176u /* headroom and an Ethernet frame, as the programs have it */
-#define TEST_HDR_ROOM 512u
+#define TEST_DATA_ROOM  2176u /* headroom and an Ethernet frame, as the programs have it */
+#define TEST_HDR_ROOM   512u
 
 struct test_context {
     struct context ctx;          /* `now`, pools, mem, tun, rng are set; the rest is zero or empty */

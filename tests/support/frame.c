@@ -54,7 +54,8 @@ void frame_ether(struct frame *f, const uint8_t dst[6], const uint8_t src[6], ui
     frame_set16(f, f->len - 2, type);
 }
 
-void frame_ip4(struct frame *f, const char *src, const char *dst, uint8_t proto, const void *opt, size_t opt_len)
+void frame_ip4(struct frame *f, const char *src, const char *dst, uint8_t proto, const void *opt,
+               size_t opt_len)
 {
     uint8_t h[20] = {0x45, 0, 0, 0, 0x12, 0x34, 0x40, 0, 64, proto};
 
@@ -140,7 +141,8 @@ struct rte_mbuf *frame_mbuf(struct rte_mempool *mp, const void *data, size_t len
     return m;
 }
 
-struct rte_mbuf *frame_mbuf_cut(struct rte_mempool *mp, const void *data, size_t len, size_t first, size_t each)
+struct rte_mbuf *frame_mbuf_cut(struct rte_mempool *mp, const void *data, size_t len, size_t first,
+                                size_t each)
 {
     const uint8_t *p = data;
     struct rte_mbuf *head = frame_mbuf(mp, p, first < len ? first : len);

@@ -26,7 +26,8 @@ void frame_init(struct frame *f);
 void frame_bytes(struct frame *f, const void *data, size_t len);
 void frame_ether(struct frame *f, const uint8_t dst[6], const uint8_t src[6], uint16_t type);
 /* Addresses as text. `opt` (a multiple of 4 bytes) may be NULL. */
-void frame_ip4(struct frame *f, const char *src, const char *dst, uint8_t proto, const void *opt, size_t opt_len);
+void frame_ip4(struct frame *f, const char *src, const char *dst, uint8_t proto, const void *opt,
+               size_t opt_len);
 void frame_udp(struct frame *f, uint16_t sport, uint16_t dport);
 void frame_tcp(struct frame *f, uint16_t sport, uint16_t dport, uint32_t seq, uint32_t ack, uint8_t flags,
                uint16_t window, const void *opt, size_t opt_len);
@@ -40,6 +41,7 @@ void frame_set32(struct frame *f, size_t off, uint32_t v);
 /* The bytes in one buffer of the pool (it must be large enough). */
 struct rte_mbuf *frame_mbuf(struct rte_mempool *mp, const void *data, size_t len);
 /* The bytes in segments of `first`, then `each` bytes. */
-struct rte_mbuf *frame_mbuf_cut(struct rte_mempool *mp, const void *data, size_t len, size_t first, size_t each);
+struct rte_mbuf *frame_mbuf_cut(struct rte_mempool *mp, const void *data, size_t len, size_t first,
+                                size_t each);
 
 #endif

@@ -56,7 +56,8 @@ static void every_variant_agrees_at_every_length(void **state)
                 uint8_t *buf = malloc(len + align + (len + align == 0));
                 for (size_t k = 0; k < len; k++)
                     buf[align + k] = (uint8_t)(test_rand(&seed) >> 32);
-                assert_int_equal(ntohs(checksum_finish(v->partial(buf + align, len))), reference(buf + align, len));
+                assert_int_equal(ntohs(checksum_finish(v->partial(buf + align, len))),
+                                 reference(buf + align, len));
                 assert_int_equal(checksum_finish(checksum_partial(buf + align, len)),
                                  checksum_finish(v->partial(buf + align, len)));
                 free(buf);

@@ -20,7 +20,8 @@ static void fires_within_a_tick_and_never_early(void **state)
                                     60 * NSEC_PER_SEC,
                                     7200 * NSEC_PER_SEC,
                                     86400 * 400 * NSEC_PER_SEC};
-    static const nsec_t starts[] = {0, 12345678901, TICK * 4095, (UINT64_C(1) << 59) - TICK, UINT64_C(1) << 61};
+    static const nsec_t starts[] = {0, 12345678901, TICK * 4095, (UINT64_C(1) << 59) - TICK,
+                                    UINT64_C(1) << 61};
 
     for (size_t s = 0; s < sizeof starts / sizeof *starts; s++) {
         for (size_t d = 0; d < sizeof delays / sizeof *delays; d++) {
@@ -153,8 +154,9 @@ static void agrees_with_a_list_over_random_operations(void **state)
             wheel_cancel(&w, &node[i]);
         } else {
             nsec_t next = wheel_next(&w);
-            now = what == 5 || next == NSEC_NEVER || next < now ? now + (test_rand(&seed) >> (30 + test_rand(&seed) % 34))
-                                                                : next;
+            now = what == 5 || next == NSEC_NEVER || next < now
+                      ? now + (test_rand(&seed) >> (30 + test_rand(&seed) % 34))
+                      : next;
             while ((n = wheel_expire(&w, now)) != NULL) {
                 assert_true(deadline[n - node] <= now);
                 assert_false(wheel_is_armed(n));

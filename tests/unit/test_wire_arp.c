@@ -21,8 +21,8 @@ static int teardown(void **state)
 }
 
 /* RFC 826: who has 192.0.2.1, tell 192.0.2.2 */
-static const uint8_t request[28] = {0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 192, 0, 2, 2,
-                                    0, 0, 0, 0, 0, 0, 192, 0, 2, 1};
+static const uint8_t request[28] = {0,   1, 8, 0, 6, 4, 0, 1, 2, 0, 0,   0, 0, 2,
+                                    192, 0, 2, 2, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1};
 
 static bool parse(const uint8_t *bytes, size_t len, struct arp_view *v)
 {
@@ -68,8 +68,9 @@ static void malformed_ones_are_dropped(void **state)
         size_t at;
         uint8_t value;
     } spoil[] = {
-        {0, 1},  {1, 6},  {2, 9},   {3, 6},   {4, 5},    {4, 0}, {5, 16}, {5, 0}, {6, 1}, {7, 0}, {7, 3},
-        {8, 1 /* multicast hardware address */}, {14, 224}, {14, 255},
+        {0, 1},    {1, 6},    {2, 9}, {3, 6}, {4, 5}, {4, 0},
+        {5, 16},   {5, 0},    {6, 1}, {7, 0}, {7, 3}, {8, 1 /* multicast hardware address */},
+        {14, 224}, {14, 255},
     };
     struct arp_view v;
     uint8_t bytes[28];

@@ -181,7 +181,8 @@ static void bad_quotes_are_dropped(void **state)
         size_t at;
         uint8_t value;
         size_t len;
-    } spoil[] = {{0, 0x65, 28}, {0, 0x44, 28}, {0, 0x4f, 28}, {0, 0x46, 28}, {0, 0x45, 27}, {0, 0x45, 20}, {0, 0x45, 0}};
+    } spoil[] = {{0, 0x65, 28}, {0, 0x44, 28}, {0, 0x4f, 28}, {0, 0x46, 28},
+                 {0, 0x45, 27}, {0, 0x45, 20}, {0, 0x45, 0}};
     struct pkt p;
 
     for (size_t i = 0; i < sizeof spoil / sizeof *spoil; i++) {
@@ -230,7 +231,8 @@ static void an_error_quotes_what_fits(void **state)
         /* A small buffer cuts the quote, not the message. */
         small = rte_pktmbuf_alloc(ctx.ctx.hdr_pool);
         icmp4_error_emit(small, &p, ICMP4_UNREACHABLE, ICMP4_UNREACH_FRAG_NEEDED, 1400);
-        assert_int_equal(small->pkt_len, 8 + RTE_MIN(want, (size_t)(TEST_HDR_ROOM - RTE_PKTMBUF_HEADROOM - 8)));
+        assert_int_equal(small->pkt_len,
+                         8 + RTE_MIN(want, (size_t)(TEST_HDR_ROOM - RTE_PKTMBUF_HEADROOM - 8)));
         assert_int_equal(rte_pktmbuf_mtod(small, struct icmp4_hdr *)->frag.mtu, htons(1400));
         rte_pktmbuf_free(small);
         rte_pktmbuf_free(m);

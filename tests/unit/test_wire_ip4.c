@@ -157,10 +157,8 @@ static void checksum_flags_of_the_device(void **state)
         uint64_t flags;
         bool good, bad; /* passes with a right, with a wrong checksum */
     } cases[] = {
-        {RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN, true, false},
-        {RTE_MBUF_F_RX_IP_CKSUM_NONE, true, false},
-        {RTE_MBUF_F_RX_IP_CKSUM_GOOD, true, true},
-        {RTE_MBUF_F_RX_IP_CKSUM_BAD, false, false},
+        {RTE_MBUF_F_RX_IP_CKSUM_UNKNOWN, true, false}, {RTE_MBUF_F_RX_IP_CKSUM_NONE, true, false},
+        {RTE_MBUF_F_RX_IP_CKSUM_GOOD, true, true},     {RTE_MBUF_F_RX_IP_CKSUM_BAD, false, false},
         {RTE_MBUF_F_RX_L4_CKSUM_BAD, true, false},
     };
 
@@ -182,18 +180,18 @@ static void options_are_skipped_when_well_formed(void **state)
         uint8_t len, opt[40];
         bool ok;
     } cases[] = {
-        {4, {1, 1, 1, 0}, true},                        /* NOP NOP NOP END */
-        {4, {0, 0xff, 0xff, 0xff}, true},               /* what follows the end does not matter */
-        {4, {7, 3, 4, 0}, true},                        /* record route, full */
-        {8, {7, 7, 8, 1, 2, 3, 4, 0}, true},            /* the same with an address */
-        {4, {148, 4, 0, 0}, true},                      /* router alert */
-        {40, {68, 40, 5}, true},                        /* timestamps filling the header */
-        {4, {7, 0, 0, 0}, false},                       /* length 0 */
-        {4, {7, 1, 0, 0}, false},                       /* length 1 */
-        {4, {7, 5, 4, 0}, false},                       /* beyond the header */
-        {4, {1, 1, 1, 7}, false},                       /* no room for its length */
-        {8, {131, 7, 4, 10, 0, 0, 1, 0}, false},        /* loose source route */
-        {8, {1, 137, 7, 4, 10, 0, 0, 1}, false},        /* strict source route */
+        {4, {1, 1, 1, 0}, true},                 /* NOP NOP NOP END */
+        {4, {0, 0xff, 0xff, 0xff}, true},        /* what follows the end does not matter */
+        {4, {7, 3, 4, 0}, true},                 /* record route, full */
+        {8, {7, 7, 8, 1, 2, 3, 4, 0}, true},     /* the same with an address */
+        {4, {148, 4, 0, 0}, true},               /* router alert */
+        {40, {68, 40, 5}, true},                 /* timestamps filling the header */
+        {4, {7, 0, 0, 0}, false},                /* length 0 */
+        {4, {7, 1, 0, 0}, false},                /* length 1 */
+        {4, {7, 5, 4, 0}, false},                /* beyond the header */
+        {4, {1, 1, 1, 7}, false},                /* no room for its length */
+        {8, {131, 7, 4, 10, 0, 0, 1, 0}, false}, /* loose source route */
+        {8, {1, 137, 7, 4, 10, 0, 0, 1}, false}, /* strict source route */
         {40, {68, 41, 5}, false},
     };
 

@@ -99,11 +99,9 @@ static void checksums_by_the_device_or_here(void **state)
         uint64_t flags;
         bool good, bad;
     } cases[] = {
-        {RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN, true, false},
-        {RTE_MBUF_F_RX_L4_CKSUM_GOOD, true, true},
+        {RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN, true, false}, {RTE_MBUF_F_RX_L4_CKSUM_GOOD, true, true},
         {RTE_MBUF_F_RX_L4_CKSUM_NONE, true, true}, /* unfilled, never was on a wire */
-        {RTE_MBUF_F_RX_L4_CKSUM_BAD, false, false},
-        {RTE_MBUF_F_RX_IP_CKSUM_BAD, true, false},
+        {RTE_MBUF_F_RX_L4_CKSUM_BAD, false, false},    {RTE_MBUF_F_RX_IP_CKSUM_BAD, true, false},
     };
     struct pkt p;
 
@@ -162,7 +160,8 @@ static void the_options_of_a_syn(void **state)
     struct tcp_options o;
 
     options_of(opt, sizeof opt, true, &o);
-    assert_int_equal(o.has, TCP_OPT_HAS_MSS | TCP_OPT_HAS_SACK_PERMITTED | TCP_OPT_HAS_TS | TCP_OPT_HAS_WSCALE);
+    assert_int_equal(o.has,
+                     TCP_OPT_HAS_MSS | TCP_OPT_HAS_SACK_PERMITTED | TCP_OPT_HAS_TS | TCP_OPT_HAS_WSCALE);
     assert_int_equal(o.mss, 1460);
     assert_int_equal(o.tsval, 0x01020304);
     assert_int_equal(o.tsecr, 0);
@@ -223,13 +222,13 @@ static void odd_options_are_skipped_or_end_the_list(void **state)
         uint8_t len, opt[20];
         uint8_t has; /* on a SYN */
     } cases[] = {
-        {4, {0, 2, 4, 5}, 0},                                      /* nothing after the end */
-        {8, {2, 4, 5, 0xb4, 1, 1, 1, 1}, TCP_OPT_HAS_MSS},         /* NOPs to the end */
+        {4, {0, 2, 4, 5}, 0},                                             /* nothing after the end */
+        {8, {2, 4, 5, 0xb4, 1, 1, 1, 1}, TCP_OPT_HAS_MSS},                /* NOPs to the end */
         {12, {254, 6, 1, 2, 3, 4, 1, 1, 2, 4, 5, 0xb4}, TCP_OPT_HAS_MSS}, /* unknown, skipped */
-        {8, {99, 0, 1, 1, 2, 4, 5, 0xb4}, 0},                      /* length 0 */
-        {8, {99, 1, 1, 1, 2, 4, 5, 0xb4}, 0},                      /* length 1 */
-        {8, {2, 4, 5, 0xb4, 99, 5, 1, 1}, TCP_OPT_HAS_MSS},        /* beyond the header; MSS counts */
-        {8, {2, 4, 5, 0xb4, 1, 1, 1, 99}, TCP_OPT_HAS_MSS},        /* kind without length */
+        {8, {99, 0, 1, 1, 2, 4, 5, 0xb4}, 0},                             /* length 0 */
+        {8, {99, 1, 1, 1, 2, 4, 5, 0xb4}, 0},                             /* length 1 */
+        {8, {2, 4, 5, 0xb4, 99, 5, 1, 1}, TCP_OPT_HAS_MSS},               /* beyond the header; MSS counts */
+        {8, {2, 4, 5, 0xb4, 1, 1, 1, 99}, TCP_OPT_HAS_MSS},               /* kind without length */
         {8, {2, 4, 5, 0xb4, 1, 1, 1, 2}, TCP_OPT_HAS_MSS},
         {4, {2, 4, 0, 0}, 0},                                      /* MSS of 0 */
         {8, {2, 3, 5, 1, 1, 1, 1, 1}, 0},                          /* wrong length of a known one */
@@ -270,26 +269,38 @@ static void options_go_out_in_the_order_of_linux(void **state)
         {TCP_SYN, M | P | T, 0, 16, {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}},
         {TCP_SYN, M | P, 0, 8, {2, 4, 5, 0xb4, 1, 1, 4, 2}},
         {TCP_SYN, M, 0, 4, {2, 4, 5, 0xb4}},
-        {TCP_SYN | TCP_ACK, M | P | T | W, 0, 20, {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 3, 3, 7}},
+        {TCP_SYN | TCP_ACK, M | P | T | W, 0, 20, {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0,
+                                                   0, 1, 0, 0,    0, 2, 1, 3,  3, 7}},
         {TCP_ACK, T, 0, 12, {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}},
         {TCP_ACK, 0, 0, 0, {0}},
         {TCP_ACK, T | M | W | P, 0, 12, {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}}, /* a SYN's only on a SYN */
         {TCP_ACK, S, 1, 12, {1, 1, 5, 10, 0, 0, 0, 10, 0, 0, 0, 20}},
         {TCP_ACK, T | S, 1, 24, {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1, 5, 10, 0, 0, 0, 10, 0, 0, 0, 20}},
-        {TCP_ACK, T | S, 4, 40, {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1, 5, 26, 0, 0, 0, 10, 0, 0, 0, 20,
-                                 0, 0, 0, 30, 0, 0, 0, 40, 0, 0, 0, 50, 0, 0, 0, 60}},
-        {TCP_ACK, S, 4, 36, {1, 1, 5, 34, 0, 0, 0, 10, 0, 0, 0, 20, 0, 0, 0, 30, 0, 0, 0, 40,
-                             0, 0, 0, 50, 0, 0, 0, 60, 0, 0, 0, 70, 0, 0, 0, 80}},
+        {TCP_ACK, T | S, 4, 40, {1, 1, 8, 10, 0, 0, 0, 1,  0, 0, 0, 2,  1, 1, 5, 26, 0, 0, 0, 10,
+                                 0, 0, 0, 20, 0, 0, 0, 30, 0, 0, 0, 40, 0, 0, 0, 50, 0, 0, 0, 60}},
+        {TCP_ACK, S, 4, 36, {1, 1,  5, 34, 0, 0,  0, 10, 0, 0,  0, 20, 0, 0,  0, 30, 0, 0,
+                             0, 40, 0, 0,  0, 50, 0, 0,  0, 60, 0, 0,  0, 70, 0, 0,  0, 80}},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct tcp_view v = {
-            .seq = 0x01020304, .ack = 0x05060708, .sport = 0x1122, .dport = 0x3344, .window = 0x5566,
-            .urgent = 0x7788, .flags = cases[i].flags,
-            .opt = {.has = cases[i].has, .n_sack = cases[i].n_sack, .mss = 1460, .wscale = 7, .tsval = 1, .tsecr = 2,
+            .seq = 0x01020304,
+            .ack = 0x05060708,
+            .sport = 0x1122,
+            .dport = 0x3344,
+            .window = 0x5566,
+            .urgent = 0x7788,
+            .flags = cases[i].flags,
+            .opt = {.has = cases[i].has,
+                    .n_sack = cases[i].n_sack,
+                    .mss = 1460,
+                    .wscale = 7,
+                    .tsval = 1,
+                    .tsecr = 2,
                     .sack = {{10, 20}, {30, 40}, {50, 60}, {70, 80}}},
         };
-        uint8_t want[20] = {0x11, 0x22, 0x33, 0x44, 1, 2, 3, 4, 5, 6, 7, 8, 0, cases[i].flags, 0x55, 0x66, 0, 0, 0x77, 0x88};
+        uint8_t want[20] = {0x11, 0x22, 0x33, 0x44,           1,    2,    3, 4, 5,    6,
+                            7,    8,    0,    cases[i].flags, 0x55, 0x66, 0, 0, 0x77, 0x88};
         uint8_t got[TCP_HDR_MAX];
         unsigned len = tcp_emit(got, &v);
 
@@ -308,9 +319,12 @@ static void what_is_emitted_is_read_back(void **state)
     for (int i = 0; i < 20000; i++) {
         struct tcp_view v = {
             .flags = i % 2 ? TCP_SYN : TCP_ACK,
-            .opt = {.has = (uint8_t)(test_rand(&seed) & 31), .mss = (uint16_t)(test_rand(&seed) | 1),
-                    .wscale = (uint8_t)(test_rand(&seed) % 15), .n_sack = (uint8_t)(1 + test_rand(&seed) % 4),
-                    .tsval = (uint32_t)test_rand(&seed), .tsecr = (uint32_t)test_rand(&seed)},
+            .opt = {.has = (uint8_t)(test_rand(&seed) & 31),
+                    .mss = (uint16_t)(test_rand(&seed) | 1),
+                    .wscale = (uint8_t)(test_rand(&seed) % 15),
+                    .n_sack = (uint8_t)(1 + test_rand(&seed) % 4),
+                    .tsval = (uint32_t)test_rand(&seed),
+                    .tsecr = (uint32_t)test_rand(&seed)},
         };
         uint8_t only = i % 2 ? (uint8_t)~TCP_OPT_HAS_SACK : TCP_OPT_HAS_TS | TCP_OPT_HAS_SACK;
         uint8_t buf[TCP_OPTIONS_MAX];

@@ -154,10 +154,8 @@ static void an_emitted_header_parses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_datagram_is_read_into_the_view),
-        cmocka_unit_test(the_length_field_decides),
-        cmocka_unit_test(checksums_by_the_device_or_here),
-        cmocka_unit_test(checksum_zero_is_none),
+        cmocka_unit_test(a_datagram_is_read_into_the_view), cmocka_unit_test(the_length_field_decides),
+        cmocka_unit_test(checksums_by_the_device_or_here),  cmocka_unit_test(checksum_zero_is_none),
         cmocka_unit_test(an_emitted_header_parses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
