@@ -3,6 +3,7 @@
  * carry a virtio-net header, so what a veth peer leaves unfilled or uncut is marked and not lost. The
  * kernel still sees every frame too: the interface should have no address of its own. */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -99,6 +100,7 @@ static void packet_restore_vlan(struct rte_mbuf *m, const struct tpacket_auxdata
     uint16_t type = aux->tp_status & TP_STATUS_VLAN_TPID_VALID ? aux->tp_vlan_tpid : ETH_P_8021Q;
     uint16_t tag[2] = {htons(type), htons(aux->tp_vlan_tci)};
     char *at = rte_pktmbuf_prepend(m, sizeof(tag));
+    assert(at != NULL); /* the headroom of a fresh buffer */
     memmove(at, at + sizeof(tag), 2 * ETH_ALEN);
     memcpy(at + 2 * ETH_ALEN, tag, sizeof(tag));
 }
