@@ -11,10 +11,12 @@
 #include "net/net_private.h"
 #include "wire/arp.h"
 
-#define ARP_WAITING_MAX 16384u            /* packets behind all unresolved neighbours of an interface */
-#define ARP_EVICT_WINDOW 64u              /* entries looked at to find one that may go */
-#define ARP_DELAY_NS (5 * NSEC_PER_SEC)   /* a stale one that is used may be confirmed by its transport first */
-#define ARP_FAILED_NS (1 * NSEC_PER_SEC)  /* no new attempt for so long */
+#define ARP_WAITING_MAX  16384u /* packets behind all unresolved neighbours of an interface */
+#define ARP_EVICT_WINDOW 64u    /* entries looked at to find one that may go */
+#define ARP_DELAY_NS                                                                                         \
+    (5 * NSEC_PER_SEC)                   /* a stale one that is used may be confirmed by its transport first \
+                                          */
+#define ARP_FAILED_NS (1 * NSEC_PER_SEC) /* no new attempt for so long */
 
 static struct arp_cache *arp_cache(const struct net *n, uint8_t netif)
 {

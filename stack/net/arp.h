@@ -43,7 +43,7 @@ struct arp_entry {
     uint32_t addr;       /* network order */
     uint32_t next;       /* hash chain */
     uint8_t state;
-    uint8_t probes;      /* sent in this state */
+    uint8_t probes; /* sent in this state */
     uint16_t n_waiting;
     uint32_t waiting_head, waiting_tail; /* indices into arp_cache.waiting */
     struct net_timer timer;
@@ -60,8 +60,8 @@ struct arp_cache {
     struct slab waiting; /* struct arp_waiting */
     uint32_t *bucket;    /* heads of chains; a power of two of them */
     uint32_t bucket_mask;
-    uint32_t max;        /* entries */
-    uint32_t hand;       /* where the search for an entry to evict goes on */
+    uint32_t max;  /* entries */
+    uint32_t hand; /* where the search for an entry to evict goes on */
     uint64_t reachable_ns;
     struct siphash_key key;
     nsec_t defend_after; /* addresses of ours are defended again from here on (RFC 5227 section 2.4 (b)) */

@@ -8,9 +8,9 @@
 #include "wire/arp.h"
 
 /* RFC 5227 section 1.1 */
-#define ARP_ANNOUNCE_NUM 2
+#define ARP_ANNOUNCE_NUM      2
 #define ARP_ANNOUNCE_INTERVAL (2 * NSEC_PER_SEC)
-#define ARP_DEFEND_INTERVAL (10 * NSEC_PER_SEC)
+#define ARP_DEFEND_INTERVAL   (10 * NSEC_PER_SEC)
 
 /* RFC 5227 section 2.4 (b): defend, but not against another one that defends as well, for ever. */
 static void arp_conflict(struct net *n, uint8_t netif, const struct arp_view *v)
@@ -22,8 +22,8 @@ static void arp_conflict(struct net *n, uint8_t netif, const struct arp_view *v)
     nif->arp.defend_after = n->ctx->now + ARP_DEFEND_INTERVAL;
     const uint8_t *a = (const uint8_t *)&v->spa, *m = v->sha;
     log_line(&n->ctx->log, n->ctx->now, LOG_LEVEL_WARNING,
-             "%s: address conflict: %u.%u.%u.%u is also used by %02x:%02x:%02x:%02x:%02x:%02x", nif->dev->name,
-             a[0], a[1], a[2], a[3], m[0], m[1], m[2], m[3], m[4], m[5]);
+             "%s: address conflict: %u.%u.%u.%u is also used by %02x:%02x:%02x:%02x:%02x:%02x",
+             nif->dev->name, a[0], a[1], a[2], a[3], m[0], m[1], m[2], m[3], m[4], m[5]);
     arp_send(n, netif, ARP_OP_REQUEST, v->spa, NULL, v->spa);
 }
 

@@ -7,8 +7,8 @@
 #include "net/net_private.h"
 #include "wire/icmp4.h"
 
-#define ICMP_BURST 50u             /* errors at once; as Linux's icmp_msgs_burst */
-#define ICMP_OUTPUT_HEADROOM 64u   /* what net_output_take wants */
+#define ICMP_BURST             50u  /* errors at once; as Linux's icmp_msgs_burst */
+#define ICMP_OUTPUT_HEADROOM   64u  /* what net_output_take wants */
 #define IP_TOS_INTERNETCONTROL 0xc0 /* RFC 1812 section 4.3.2.5 */
 
 int icmp_error_errno(uint8_t type, uint8_t code, bool *hard)

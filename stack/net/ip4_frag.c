@@ -25,9 +25,11 @@ static struct ip4_datagram *datagram_at(const struct ip4_reassembly *r, uint32_t
 
 /* ---- the table ---- */
 
-static uint32_t *datagram_bucket(struct ip4_reassembly *r, uint32_t src, uint32_t dst, uint16_t id, uint8_t proto)
+static uint32_t *datagram_bucket(struct ip4_reassembly *r, uint32_t src, uint32_t dst, uint16_t id,
+                                 uint8_t proto)
 {
-    uint64_t h = hash_mix(((uint64_t)src << 32 | dst) ^ r->key.k[0], ((uint64_t)id << 8 | proto) ^ r->key.k[1]);
+    uint64_t h =
+        hash_mix(((uint64_t)src << 32 | dst) ^ r->key.k[0], ((uint64_t)id << 8 | proto) ^ r->key.k[1]);
     return &r->bucket[(h ^ h >> 32) % IP4_FRAG_BUCKETS];
 }
 
@@ -36,7 +38,8 @@ static uint32_t datagram_find(struct ip4_reassembly *r, const struct pkt *p, con
     uint32_t idx = *datagram_bucket(r, h->src, h->dst, h->id, h->proto);
     while (idx != 0) {
         const struct ip4_datagram *d = datagram_at(r, idx);
-        if (d->src == h->src && d->dst == h->dst && d->id == h->id && d->proto == h->proto && d->netif == p->netif)
+        if (d->src == h->src && d->dst == h->dst && d->id == h->id && d->proto == h->proto &&
+            d->netif == p->netif)
             break;
         idx = d->bucket_next;
     }
@@ -176,8 +179,8 @@ enum frag_fate { FRAG_KEPT, FRAG_DUPLICATE, FRAG_OVERLAP, FRAG_MANY };
 
 /* RFC 791's hole-filling with RFC 5722's rule: an overlap condemns the datagram; what is the same range
  * once more was only duplicated on its way. */
-static enum frag_fate datagram_insert(struct ip4_datagram *d, struct rte_mbuf *m, uint32_t start, uint32_t end,
-                                      bool more)
+static enum frag_fate datagram_insert(struct ip4_datagram *d, struct rte_mbuf *m, uint32_t start,
+                                      uint32_t end, bool more)
 {
     uint16_t at = datagram_place(d, start);
     if (at < d->n && d->frag[at].start == start && d->frag[at].end == end && (more || d->total == end))
@@ -312,7 +315,8 @@ bool ip4_frag_input_take(struct net *n, struct pkt *p)
         return false;
     }
     struct ip4_datagram *d = datagram_at(r, idx);
-    enum frag_fate fate = d->poisoned ? FRAG_OVERLAP : datagram_insert(d, p->m, start, start + p->data_len, more);
+    enum frag_fate fate =
+        d->poisoned ? FRAG_OVERLAP : datagram_insert(d, p->m, start, start + p->data_len, more);
     if (fate == FRAG_DUPLICATE) {
         net_drop_take(n, p->m, CNT_DROP_FRAG_DUPLICATE);
         return false;

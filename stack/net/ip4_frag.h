@@ -16,9 +16,9 @@
 struct net;
 
 /* 65,535 bytes over a path with an MTU of 576 are 119 fragments; more than this is hostile. */
-#define IP4_FRAG_MAX 128
+#define IP4_FRAG_MAX       128
 #define IP4_FRAG_DATAGRAMS 1024
-#define IP4_FRAG_BUCKETS 1024
+#define IP4_FRAG_BUCKETS   1024
 
 /* Bytes [start, end) of the datagram's payload. */
 struct ip4_fragment {
@@ -32,15 +32,15 @@ struct ip4_datagram {
     uint16_t id;       /* network order */
     uint8_t proto;
     uint8_t netif;
-    uint32_t bucket_next;            /* hash chain */
-    uint32_t older, newer;           /* by arrival of the first fragment, which is the order of expiry */
+    uint32_t bucket_next;  /* hash chain */
+    uint32_t older, newer; /* by arrival of the first fragment, which is the order of expiry */
     nsec_t expires;
-    uint32_t pinned;                 /* bytes charged */
-    uint32_t have;                   /* payload bytes present */
-    uint32_t total;                  /* payload bytes, 0 until the last fragment is here */
+    uint32_t pinned; /* bytes charged */
+    uint32_t have;   /* payload bytes present */
+    uint32_t total;  /* payload bytes, 0 until the last fragment is here */
     uint16_t n;
-    uint8_t ecn_seen;                /* bit per codepoint (RFC 3168 section 5.3) */
-    bool poisoned;                   /* overlapped: what still comes is discarded too */
+    uint8_t ecn_seen;                       /* bit per codepoint (RFC 3168 section 5.3) */
+    bool poisoned;                          /* overlapped: what still comes is discarded too */
     struct ip4_fragment frag[IP4_FRAG_MAX]; /* sorted by start, none overlapping */
 };
 

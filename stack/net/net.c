@@ -101,7 +101,8 @@ int net_add_route(struct net *n, const struct ip_addr *prefix, uint8_t prefix_le
         return -EINVAL;
     uint32_t gw = ip_addr_get_v4(via);
     const struct route *link = route_lookup_link(&n->routes, gw);
-    if (link == NULL || !ip4_is_host(gw) || net_is_local(n, via) || netif_is_broadcast(&n->netif[link->netif], gw))
+    if (link == NULL || !ip4_is_host(gw) || net_is_local(n, via) ||
+        netif_is_broadcast(&n->netif[link->netif], gw))
         return -ENETUNREACH;
     int rc = route_add(&n->routes, ip_addr_get_v4(prefix), prefix_len, gw, link->netif);
     if (rc == 0)
@@ -201,8 +202,8 @@ static int net_path_group(struct net *n, struct net_path *path, struct ip_addr *
     return 0;
 }
 
-static int net_path_unicast(struct net *n, struct net_path *path, struct ip_addr *src, const struct ip_addr *dst,
-                            bool broadcast_ok)
+static int net_path_unicast(struct net *n, struct net_path *path, struct ip_addr *src,
+                            const struct ip_addr *dst, bool broadcast_ok)
 {
     uint32_t be = ip_addr_get_v4(dst);
     const struct route *r = route_lookup(&n->routes, be);

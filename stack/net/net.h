@@ -84,15 +84,15 @@ bool net_is_group(const struct net *n, const struct ip_addr *a);
 /* The way to a destination, kept by a control block so that sending does not look it up again. */
 struct net_path {
     uint32_t generation;
-    uint32_t neigh;  /* index in the ARP cache, or NET_NEIGH_* */
-    uint16_t mtu;    /* path MTU, IP bytes */
+    uint32_t neigh; /* index in the ARP cache, or NET_NEIGH_* */
+    uint16_t mtu;   /* path MTU, IP bytes */
     uint8_t netif : 7;
     uint8_t mtu_locked : 1; /* the path is narrower than PMTU_MIN: no DF, whatever is asked for */
     bool valid;
 };
 
 enum {
-    NET_NEIGH_NONE = 0, /* no link layer */
+    NET_NEIGH_NONE = 0,             /* no link layer */
     NET_NEIGH_SPECIAL = 0x80000000, /* from here on not an index */
     NET_NEIGH_BROADCAST = NET_NEIGH_SPECIAL,
     NET_NEIGH_MULTICAST, /* link address made from the destination (RFC 1112 section 6.4) */
@@ -118,12 +118,12 @@ static inline void net_path_confirm(struct net *n, const struct net_path *path)
 /* How the transport wants its packet sent. */
 struct ip_send {
     struct ip_addr src, dst;
-    uint8_t proto;       /* IPPROTO_TCP, _UDP, _ICMP */
+    uint8_t proto; /* IPPROTO_TCP, _UDP, _ICMP */
     uint8_t ttl, tos;
-    bool df;             /* don't fragment (TCP); else larger ones are fragmented */
-    uint8_t csum_off;    /* where the transport's checksum stands in its header; 0xff: none wanted */
-    uint8_t l4_len;      /* transport header bytes, for offloads */
-    uint16_t tso_segsz;  /* > 0: TSO, payload per segment; only if net_path_tso says so */
+    bool df;            /* don't fragment (TCP); else larger ones are fragmented */
+    uint8_t csum_off;   /* where the transport's checksum stands in its header; 0xff: none wanted */
+    uint8_t l4_len;     /* transport header bytes, for offloads */
+    uint16_t tso_segsz; /* > 0: TSO, payload per segment; only if net_path_tso says so */
 };
 
 /* Sends m, whose data starts at the transport header with >= 64 bytes of headroom in its first,
@@ -139,7 +139,8 @@ bool net_path_multi_seg(const struct net *n, const struct net_path *path);
  * MTU of dst. Returns the new one. */
 uint16_t net_pmtu_update(struct net *n, const struct ip_addr *dst, uint16_t mtu, uint16_t too_big);
 
-/* An ICMP error about p (port unreachable, ...), rate-limited, under RFC 1122 section 3.2.2's rules. Borrows p. */
+/* An ICMP error about p (port unreachable, ...), rate-limited, under RFC 1122 section 3.2.2's rules. Borrows
+ * p. */
 void net_send_icmp_error_borrow(struct net *n, const struct pkt *p, uint8_t type, uint8_t code);
 
 /* Hands what has gathered on every interface to the wires; what they do not take is dropped and counted. */

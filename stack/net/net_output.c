@@ -19,7 +19,8 @@ void netif_flush(struct net *n, struct netif *nif)
     for (uint16_t i = 0; i < total; i++) /* afterwards they are the driver's */
         bytes[i] = sum += nif->tx[i]->pkt_len;
     while (sent < total) {
-        uint16_t k = netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx + sent, (uint16_t)(total - sent));
+        uint16_t k =
+            netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx + sent, (uint16_t)(total - sent));
         if (k == 0)
             break;
         sent = (uint16_t)(sent + k);
@@ -102,7 +103,8 @@ static void output_checksum_soft(const struct ip_send *s, struct rte_mbuf *m, ui
 
 /* The transport's checksum, by the device where it can. What a receiver or another stack left in the
  * flags goes. */
-static inline void output_checksum(const struct netif *nif, const struct ip_send *s, struct rte_mbuf *m, bool soft)
+static inline void output_checksum(const struct netif *nif, const struct ip_send *s, struct rte_mbuf *m,
+                                   bool soft)
 {
     m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
     if (s->csum_off == 0xff)
@@ -114,8 +116,8 @@ static inline void output_checksum(const struct netif *nif, const struct ip_send
         output_checksum_soft(s, m, field);
 }
 
-static inline void output_ip_header(void *at, const struct ip_send *s, uint32_t len, uint16_t id, uint16_t fragment,
-                                    bool checksum)
+static inline void output_ip_header(void *at, const struct ip_send *s, uint32_t len, uint16_t id,
+                                    uint16_t fragment, bool checksum)
 {
     const struct ip4_emit e = {
         .src = ip_addr_get_v4(&s->src),
@@ -142,7 +144,8 @@ static inline uint8_t *output_prepend(struct rte_mbuf *m, uint16_t len)
 
 /* A group's link address: all ones, or RFC 1112 section 6.4's mapping. A directed broadcast comes back
  * to our own sockets too, as on Linux. */
-static int output_group_take(struct net *n, const struct net_path *path, const struct ip_send *s, struct rte_mbuf *m)
+static int output_group_take(struct net *n, const struct net_path *path, const struct ip_send *s,
+                             struct rte_mbuf *m)
 {
     static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     struct netif *nif = &n->netif[path->netif];
@@ -241,8 +244,8 @@ static int output_fragments_take(struct net *n, const struct net_path *path, con
     const struct netif *nif = &n->netif[path->netif];
     uint32_t chunk = path->mtu - IP4_LEN;
     if (!nif->multi_seg)
-        chunk = RTE_MIN(chunk, (uint32_t)rte_pktmbuf_data_room_size(n->ctx->data_pool) - RTE_PKTMBUF_HEADROOM -
-                                   (uint32_t)(IP4_LEN + sizeof(struct ether_hdr)));
+        chunk = RTE_MIN(chunk, (uint32_t)rte_pktmbuf_data_room_size(n->ctx->data_pool) -
+                                   RTE_PKTMBUF_HEADROOM - (uint32_t)(IP4_LEN + sizeof(struct ether_hdr)));
     chunk &= ~7u;
     uint16_t id = ip4_id_fragmentable(n, ip_addr_get_v4(&s->src), ip_addr_get_v4(&s->dst), s->proto);
     int rc = 0;
@@ -258,7 +261,8 @@ static int output_fragments_take(struct net *n, const struct net_path *path, con
     return rc;
 }
 
-static int output_large_take(struct net *n, const struct net_path *path, const struct ip_send *s, struct rte_mbuf *m)
+static int output_large_take(struct net *n, const struct net_path *path, const struct ip_send *s,
+                             struct rte_mbuf *m)
 {
     if (m->pkt_len + IP4_LEN > UINT16_MAX || (s->df && !path->mtu_locked)) {
         net_drop_take(n, m, CNT_DROP_IP_TOO_BIG);
@@ -276,7 +280,8 @@ int net_output_take(struct net *n, const struct net_path *path, const struct ip_
     output_checksum(&n->netif[path->netif], s, m, path->neigh >= NET_NEIGH_SPECIAL);
     if (likely(s->df && !path->mtu_locked))
         return output_finish_take(n, path, s, m, ip4_id_atomic(n, dst), IP4_DF);
-    return output_finish_take(n, path, s, m, ip4_id_fragmentable(n, ip_addr_get_v4(&s->src), dst, s->proto), 0);
+    return output_finish_take(n, path, s, m, ip4_id_fragmentable(n, ip_addr_get_v4(&s->src), dst, s->proto),
+                              0);
 }
 
 /* ---- to ourselves ---- */

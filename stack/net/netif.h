@@ -8,7 +8,7 @@
 #include "netdev/netdev.h"
 
 #define NETIF_MAX_ADDRS 8
-#define NETIF_TX_BURST 64
+#define NETIF_TX_BURST  64
 
 struct netif_addr {
     struct ip_addr addr;
@@ -22,7 +22,7 @@ struct netif {
     uint16_t queue;
     uint16_t mtu;
     uint8_t mac[6];
-    bool has_link; /* Ethernet: ARP and link headers */
+    bool has_link;                /* Ethernet: ARP and link headers */
     bool tx_csum, tso, multi_seg; /* as caps, unless offload=off */
     uint8_t n_addrs;
     struct netif_addr addr[NETIF_MAX_ADDRS];

@@ -12,9 +12,9 @@
 #include "base/hash.h"
 #include "net/arp.h"
 
-#define PMTU_SETS 256
-#define PMTU_WAYS 4
-#define PMTU_MIN 552 /* Linux's min_pmtu: a smaller one is not believed, but DF is cleared then */
+#define PMTU_SETS       256
+#define PMTU_WAYS       4
+#define PMTU_MIN        552 /* Linux's min_pmtu: a smaller one is not believed, but DF is cleared then */
 #define PMTU_EXPIRES_NS (UINT64_C(600) * NSEC_PER_SEC)
 
 struct pmtu_entry {

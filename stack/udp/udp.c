@@ -8,7 +8,7 @@
 
 #include "udp/udp_private.h"
 
-#define UDP_PCB_MAX (1u << 20)
+#define UDP_PCB_MAX       (1u << 20)
 #define UDP_DATAGRAMS_MAX (1u << 20)
 
 int udp_init(struct udp *u, struct context *ctx, struct net *net)
@@ -168,8 +168,8 @@ static uint32_t udp_copy_out(const struct rte_mbuf *m, const struct iovec *iov, 
     return off;
 }
 
-ssize_t udp_recv(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n, int flags, struct ip_addr *src,
-                 uint16_t *port)
+ssize_t udp_recv(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n, int flags,
+                 struct ip_addr *src, uint16_t *port)
 {
     if (pcb->error != 0)
         return -udp_take_error(pcb);

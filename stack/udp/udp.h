@@ -45,18 +45,19 @@ void udp_name(const struct udp_pcb *pcb, struct flow_key *out);
 
 /* dst NULL: the connected peer. Bytes sent, or -EDESTADDRREQ, -EMSGSIZE, -ENOBUFS, -EHOSTUNREACH,
  * -ENETUNREACH, -EACCES, -EISCONN never (Linux sends to the given address). */
-ssize_t udp_send(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n, const struct ip_addr *dst,
-                 uint16_t port);
+ssize_t udp_send(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n,
+                 const struct ip_addr *dst, uint16_t port);
 /* Zero copy: the payload chain m is the datagram. Owns m, also on failure. */
 ssize_t udp_send_take(struct udp *u, struct udp_pcb *pcb, struct rte_mbuf *m, const struct ip_addr *dst,
                       uint16_t port);
-/* One datagram. Its full length (more than was copied: truncated); -EAGAIN; a pending error. flags: MSG_PEEK. */
-ssize_t udp_recv(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n, int flags, struct ip_addr *src,
-                 uint16_t *port);
+/* One datagram. Its full length (more than was copied: truncated); -EAGAIN; a pending error. flags: MSG_PEEK.
+ */
+ssize_t udp_recv(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n, int flags,
+                 struct ip_addr *src, uint16_t *port);
 /* The datagram itself, data at the payload; the caller owns it. NULL: none. */
 struct rte_mbuf *udp_recv_mbuf(struct udp *u, struct udp_pcb *pcb, struct ip_addr *src, uint16_t *port);
-uint32_t udp_poll(const struct udp_pcb *pcb); /* level: EPOLLIN, EPOLLOUT, EPOLLERR */
-int udp_take_error(struct udp_pcb *pcb);      /* positive errno and clears it, 0 */
+uint32_t udp_poll(const struct udp_pcb *pcb);     /* level: EPOLLIN, EPOLLOUT, EPOLLERR */
+int udp_take_error(struct udp_pcb *pcb);          /* positive errno and clears it, 0 */
 uint32_t udp_next_len(const struct udp_pcb *pcb); /* length of the datagram at the head, 0 (FIONREAD) */
 
 /* Options of the control block: enum udp_opt with u32 values. */

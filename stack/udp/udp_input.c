@@ -49,7 +49,8 @@ static bool udp_wants_group(const struct udp_pcb *pcb, const struct flow_key *f)
 static enum verdict udp_input_group(struct udp *u, struct pkt *p, const struct flow_key *f)
 {
     struct udp_pcb *last = NULL;
-    for (uint32_t i = u->by_port[f->lport % UDP_PORT_BUCKETS]; i != 0; i = udp_pcb_at(u, i)->next[UDP_BY_PORT]) {
+    for (uint32_t i = u->by_port[f->lport % UDP_PORT_BUCKETS]; i != 0;
+         i = udp_pcb_at(u, i)->next[UDP_BY_PORT]) {
         struct udp_pcb *pcb = udp_pcb_at(u, i);
         if (!udp_wants_group(pcb, f))
             continue;

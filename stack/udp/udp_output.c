@@ -7,8 +7,8 @@
 #include "wire/ip4.h"
 #include "wire/udp.h"
 
-#define UDP_LEN sizeof(struct udp_hdr)
-#define UDP_PAYLOAD_MAX (UINT16_MAX - (uint32_t)(sizeof(struct ip4_hdr) + UDP_LEN))
+#define UDP_LEN             sizeof(struct udp_hdr)
+#define UDP_PAYLOAD_MAX     (UINT16_MAX - (uint32_t)(sizeof(struct ip4_hdr) + UDP_LEN))
 #define UDP_OUTPUT_HEADROOM 64u /* what net_output_take wants in front of the transport header */
 
 static int udp_path(struct udp *u, struct udp_pcb *pcb, const struct ip_addr *dst)
@@ -58,7 +58,8 @@ static int udp_transmit_take(struct udp *u, struct udp_pcb *pcb, const struct ip
         .proto = IPPROTO_UDP,
         .ttl = multicast ? 1 : pcb->ttl, /* RFC 1112 section 6.1 */
         .tos = pcb->tos,
-        .df = m->pkt_len + sizeof(struct ip4_hdr) <= pcb->path.mtu, /* RFC 1191 discovery, as Linux does by default */
+        .df = m->pkt_len + sizeof(struct ip4_hdr) <=
+              pcb->path.mtu, /* RFC 1191 discovery, as Linux does by default */
         .csum_off = UDP_CHECKSUM_OFFSET,
         .l4_len = UDP_LEN,
     };
@@ -118,8 +119,8 @@ static struct rte_mbuf *udp_build(struct udp *u, const struct iovec *iov, uint32
     }
 }
 
-ssize_t udp_send(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n, const struct ip_addr *dst,
-                 uint16_t port)
+ssize_t udp_send(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n,
+                 const struct ip_addr *dst, uint16_t port)
 {
     size_t len = 0;
     struct ip_addr to;

@@ -140,7 +140,8 @@ static unsigned udp_score(const struct udp_pcb *pcb, const struct flow_key *f)
 }
 
 /* SO_REUSEPORT: those with this score share the flows by hash, each flow staying with one of them. */
-static struct udp_pcb *udp_find_in_group(struct udp *u, const struct flow_key *f, unsigned score, uint32_t members)
+static struct udp_pcb *udp_find_in_group(struct udp *u, const struct flow_key *f, unsigned score,
+                                         uint32_t members)
 {
     uint32_t pick = (uint32_t)((uint64_t)flow_hash(&u->key, f) * members >> 32);
     for (uint32_t i = u->open[f->lport % UDP_PORT_BUCKETS]; i != 0; i = udp_pcb_at(u, i)->next[UDP_OPEN]) {

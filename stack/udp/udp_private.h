@@ -18,7 +18,7 @@ struct udp_datagram {
 };
 
 struct udp_pcb {
-    struct endpoint ep; /* first */
+    struct endpoint ep;   /* first */
     struct flow_key flow; /* remote and rport only when connected; lport 0: not bound */
     uint32_t next[UDP_CHAINS];
     uint8_t reuse; /* UDP_REUSE* at bind */
@@ -26,10 +26,10 @@ struct udp_pcb {
     bool fixed_addr, fixed_port; /* by bind, not chosen: they survive a dissolved association */
     bool broadcast;              /* SO_BROADCAST */
     uint8_t ttl, tos;
-    uint8_t error;               /* pending errno */
+    uint8_t error; /* pending errno */
     uint32_t q_head, q_tail;
-    uint32_t q_pinned;           /* bytes charged */
-    uint32_t q_next_len;         /* of the datagram at the head, 0 when there is none */
+    uint32_t q_pinned;   /* bytes charged */
+    uint32_t q_next_len; /* of the datagram at the head, 0 when there is none */
     uint32_t rcvbuf, sndbuf;
     /* The way to where it sent last. */
     struct net_path path;

@@ -4,12 +4,14 @@
 #include <limits.h>
 #include <string.h>
 
-static uint16_t capture_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t capture_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                                 uint16_t n)
 {
     return 0;
 }
 
-static uint16_t capture_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t capture_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                                 uint16_t n)
 {
     struct capture *c = (struct capture *)d;
     uint16_t taken = 0;

@@ -12,9 +12,9 @@
 #include "udp/udp.h"
 
 /* The host under test is 10.0.0.1/24, its gateway 10.0.0.254. */
-#define BENCH_IP "10.0.0.1"
-#define BENCH_GW "10.0.0.254"
-#define BENCH_PEER "10.0.0.2"
+#define BENCH_IP    "10.0.0.1"
+#define BENCH_GW    "10.0.0.254"
+#define BENCH_PEER  "10.0.0.2"
 #define BENCH_START (1000 * NSEC_PER_SEC)
 
 extern const uint8_t bench_mac[6], bench_peer_mac[6], bench_gw_mac[6], bench_broadcast_mac[6];

@@ -124,8 +124,9 @@ static void request_for_us_is_answered_and_learnt(void **state)
 {
     struct net_bench *b = *state;
     struct bench_sent s;
-    assert_int_equal(bench_arp(b, REQUEST, bench_broadcast_mac, bench_peer_mac, BENCH_PEER, zero_mac, BENCH_IP),
-                     VERDICT_ALL);
+    assert_int_equal(
+        bench_arp(b, REQUEST, bench_broadcast_mac, bench_peer_mac, BENCH_PEER, zero_mac, BENCH_IP),
+        VERDICT_ALL);
     bench_sent(b, &s);
     assert_arp(&s, REPLY, bench_peer_mac, BENCH_IP, BENCH_PEER);
     assert_memory_equal(s.b + 32, bench_peer_mac, 6);
@@ -174,12 +175,14 @@ static void foreign_traffic_is_ignored_and_counted(void **state)
 {
     struct net_bench *b = *state;
     /* between two others */
-    assert_int_equal(bench_arp(b, REQUEST, bench_broadcast_mac, bench_peer_mac, BENCH_PEER, zero_mac, "10.0.0.9"),
-                     VERDICT_DROP);
+    assert_int_equal(
+        bench_arp(b, REQUEST, bench_broadcast_mac, bench_peer_mac, BENCH_PEER, zero_mac, "10.0.0.9"),
+        VERDICT_DROP);
     assert_int_equal(b->drop, CNT_DROP_ARP_NOT_OURS);
     /* from a network that is not on this link */
-    assert_int_equal(bench_arp(b, REQUEST, bench_broadcast_mac, bench_peer_mac, "192.0.2.1", zero_mac, BENCH_IP),
-                     VERDICT_DROP);
+    assert_int_equal(
+        bench_arp(b, REQUEST, bench_broadcast_mac, bench_peer_mac, "192.0.2.1", zero_mac, BENCH_IP),
+        VERDICT_DROP);
     assert_int_equal(b->drop, CNT_DROP_ARP_NOT_OURS);
     assert_int_equal(bench_n_sent(b), 0);
     assert_null(entry_of(b, BENCH_PEER));

@@ -30,7 +30,8 @@ static struct whole *make_whole(struct net_bench *b, size_t payload, uint64_t se
 }
 
 /* Bytes [off, off+len) as a fragment with that id. */
-static enum verdict fragment(struct net_bench *b, const struct whole *w, uint16_t id, size_t off, size_t len, bool more)
+static enum verdict fragment(struct net_bench *b, const struct whole *w, uint16_t id, size_t off, size_t len,
+                             bool more)
 {
     bench_ip4(b, BENCH_PEER, BENCH_IP, 17);
     frame_bytes(&b->f, w->b + off, len);
@@ -162,7 +163,7 @@ static void overlap_discards_the_datagram(void **state)
     static const struct {
         size_t off, len;
         bool more;
-    } evil[] = {{400, 800, true}, {792, 16, true},   {0, 808, true},      {0, 792, true}, {8, 792, true},
+    } evil[] = {{400, 800, true}, {792, 16, true},   {0, 808, true},    {0, 792, true}, {8, 792, true},
                 {8, 2400, false}, {800, 800, false}, {2400, 800, true}, {8, 8, true}};
     for (uint16_t i = 0; i < RTE_DIM(evil); i++) {
         uint64_t before = bench_count(b, CNT_IP_REASSEMBLED);

@@ -19,8 +19,8 @@ static enum verdict echo(struct net_bench *b, const char *dst, size_t len)
 }
 
 /* A datagram of ours comes back quoted in an error. */
-static enum verdict error_about(struct net_bench *b, uint8_t type, uint8_t code, uint16_t mtu, const char *src,
-                                uint16_t sport, const char *dst, uint16_t dport)
+static enum verdict error_about(struct net_bench *b, uint8_t type, uint8_t code, uint16_t mtu,
+                                const char *src, uint16_t sport, const char *dst, uint16_t dport)
 {
     uint8_t h[8] = {type, code, 0, 0, 0, 0, (uint8_t)(mtu >> 8), (uint8_t)mtu};
     uint8_t quote[28] = {0x45, 0, 0x05, 0xdc, 0, 1, 0x40, 0, 63, 17};
@@ -265,10 +265,17 @@ static void errors_have_their_errno(void **state)
         uint8_t type, code;
         int err;
         bool hard;
-    } want[] = {{3, 0, ENETUNREACH, false}, {3, 1, EHOSTUNREACH, false}, {3, 2, ENOPROTOOPT, true},
-                {3, 3, ECONNREFUSED, true}, {3, 4, EMSGSIZE, true},      {3, 5, EOPNOTSUPP, false},
-                {3, 13, EHOSTUNREACH, true}, {3, 99, EHOSTUNREACH, false}, {11, 0, EHOSTUNREACH, false},
-                {12, 0, EPROTO, true},      {4, 0, 0, false}};
+    } want[] = {{3, 0, ENETUNREACH, false},
+                {3, 1, EHOSTUNREACH, false},
+                {3, 2, ENOPROTOOPT, true},
+                {3, 3, ECONNREFUSED, true},
+                {3, 4, EMSGSIZE, true},
+                {3, 5, EOPNOTSUPP, false},
+                {3, 13, EHOSTUNREACH, true},
+                {3, 99, EHOSTUNREACH, false},
+                {11, 0, EHOSTUNREACH, false},
+                {12, 0, EPROTO, true},
+                {4, 0, 0, false}};
     for (size_t i = 0; i < RTE_DIM(want); i++) {
         bool hard;
         assert_int_equal(icmp_error_errno(want[i].type, want[i].code, &hard), want[i].err);

@@ -30,8 +30,9 @@ static struct udp_pcb *open_port(struct net_bench *b, uint16_t port)
 static void martian_sources_are_dropped_silently(void **state)
 {
     struct net_bench *b = *state;
-    static const char *const martian[] = {"0.0.0.0",   "0.1.2.3",         "127.0.0.1",  "224.0.0.1", "239.1.1.1",
-                                          "240.0.0.1", "255.255.255.255", "10.0.0.255", BENCH_IP};
+    static const char *const martian[] = {"0.0.0.0",         "0.1.2.3",    "127.0.0.1",
+                                          "224.0.0.1",       "239.1.1.1",  "240.0.0.1",
+                                          "255.255.255.255", "10.0.0.255", BENCH_IP};
     open_port(b, 7);
     for (size_t i = 0; i < RTE_DIM(martian); i++) {
         assert_int_equal(input_from_to(b, martian[i], BENCH_IP), VERDICT_DROP);
@@ -135,8 +136,9 @@ static void spoiled_headers_are_dropped_by_reason(void **state)
         size_t off;
         uint8_t value;
         enum counter reason;
-    } bad[] = {{14, 0x65, CNT_DROP_IP_VERSION}, {14, 0x44, CNT_DROP_IP_HEADER},  {17, 200, CNT_DROP_IP_SHORT},
-               {24, 0, CNT_DROP_IP_CHECKSUM},   {13, 0x99, CNT_DROP_ETHER_TYPE}, {5, 9, CNT_DROP_ETHER_NOT_OURS},
+    } bad[] = {{14, 0x65, CNT_DROP_IP_VERSION}, {14, 0x44, CNT_DROP_IP_HEADER},
+               {17, 200, CNT_DROP_IP_SHORT},    {24, 0, CNT_DROP_IP_CHECKSUM},
+               {13, 0x99, CNT_DROP_ETHER_TYPE}, {5, 9, CNT_DROP_ETHER_NOT_OURS},
                {6, 3, CNT_DROP_ETHER_SOURCE},   {16, 0xff, CNT_DROP_IP_SHORT}};
     open_port(b, 7);
     for (size_t i = 0; i < RTE_DIM(bad); i++) {

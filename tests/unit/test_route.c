@@ -74,8 +74,9 @@ static void addresses_of_groups_and_networks_are_refused(void **state)
     static const struct {
         const char *addr;
         uint8_t len;
-    } bad[] = {{"0.0.0.0", 24},  {"224.0.0.5", 24},  {"255.255.255.255", 32}, {"127.0.0.1", 8},
-               {"10.1.0.0", 24}, {"10.1.0.255", 24}, {"10.1.0.1", 0},         {"10.1.0.1", 33}, {"240.0.0.1", 8}};
+    } bad[] = {{"0.0.0.0", 24},  {"224.0.0.5", 24}, {"255.255.255.255", 32},
+               {"127.0.0.1", 8}, {"10.1.0.0", 24},  {"10.1.0.255", 24},
+               {"10.1.0.1", 0},  {"10.1.0.1", 33},  {"240.0.0.1", 8}};
     for (size_t i = 0; i < RTE_DIM(bad); i++) {
         struct ip_addr a = bench_addr(bad[i].addr);
         assert_int_equal(net_add_address(&b->net, 0, &a, bad[i].len), -EINVAL);
@@ -92,8 +93,11 @@ static void source_is_chosen_by_the_way(void **state)
     struct ip_addr second = bench_addr("10.5.0.1"), any = ip_addr_v4(0), src, dst, want;
     struct net_path path;
     assert_int_equal(net_add_address(&b->net, 0, &second, 16), 0);
-    static const char *const cases[][2] = {{"10.0.0.7", BENCH_IP}, {"10.5.3.3", "10.5.0.1"}, {"8.8.8.8", BENCH_IP},
-                                           {"10.5.0.1", "10.5.0.1"}, {"127.0.0.1", "127.0.0.1"}};
+    static const char *const cases[][2] = {{"10.0.0.7", BENCH_IP},
+                                           {"10.5.3.3", "10.5.0.1"},
+                                           {"8.8.8.8", BENCH_IP},
+                                           {"10.5.0.1", "10.5.0.1"},
+                                           {"127.0.0.1", "127.0.0.1"}};
     for (size_t i = 0; i < RTE_DIM(cases); i++) {
         src = any;
         dst = bench_addr(cases[i][0]);

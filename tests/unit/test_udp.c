@@ -1,73 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* UDP (RFC 768, RFC 1122 section 4.1), with Linux's socket semantics: udp(7), ip(7), socket(7). */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/mbuf.h"
-#include "support/net_bench.h"
-
-static struct udp_pcb *bound(struct net_bench *b, const char *addr, uint16_t port, unsigned flags)
-{
-    struct udp_pcb *pcb = udp_open(&b->udp);
-    struct ip_addr a = bench_addr(addr);
-    assert_int_equal(udp_bind(&b->udp, pcb, &a, port, flags), 0);
-    return pcb;
-}
-
-static struct udp_pcb *connected(struct net_bench *b, const char *addr, uint16_t port)
-{
-    struct udp_pcb *pcb = udp_open(&b->udp);
-    struct ip_addr a = bench_addr(addr);
-    assert_int_equal(udp_connect(&b->udp, pcb, &a, port), 0);
-    return pcb;
-}
-
-static int bind_rc(struct net_bench *b, struct udp_pcb *pcb, const char *addr, uint16_t port, unsigned flags)
-{
-    struct ip_addr a = bench_addr(addr);
-    return udp_bind(&b->udp, pcb, &a, port, flags);
-}
-
-static enum verdict datagram(struct net_bench *b, const char *src, uint16_t sport, const char *dst, uint16_t dport,
-                             const void *data, size_t len)
-{
-    bench_ip4(b, src, dst, 17);
-    frame_udp(&b->f, sport, dport);
-    frame_bytes(&b->f, data, len);
-    frame_finish(&b->f);
-    return bench_input(b);
-}
-
-static ssize_t recv_bytes(struct net_bench *b, struct udp_pcb *pcb, void *buf, size_t len)
-{
-    const struct iovec iov = {buf, len};
-    return udp_recv(&b->udp, pcb, &iov, 1, 0, NULL, NULL);
-}
-
-static ssize_t send_bytes(struct net_bench *b, struct udp_pcb *pcb, size_t len, const char *to, uint16_t port)
-{
-    static uint8_t bytes[70000];
-    const struct iovec iov = {bytes, len};
-    struct ip_addr dst;
-    if (to == NULL)
-        return udp_send(&b->udp, pcb, &iov, 1, NULL, 0);
-    dst = bench_addr(to);
-    return udp_send(&b->udp, pcb, &iov, 1, &dst, port);
-}
-
-static unsigned queued(const struct udp_pcb *pcb)
-{
-    return (udp_poll(pcb) & EPOLLIN) != 0;
-}
-
-static uint16_t port_of(const struct udp_pcb *pcb)
-{
-    struct flow_key name;
-    udp_name(pcb, &name);
-    return name.lport;
-}
+#include "support/udp_bench.h"
 
 /* ---- sizes ---- */
 
@@ -217,7 +154,8 @@ static void association_can_be_dissolved(void **state)
     struct ip_addr peer = bench_addr(BENCH_PEER);
     assert_int_equal(udp_connect(&b->udp, a, NULL, 0), 0);
     udp_name(a, &name);
-    assert_true(name.lport == 0 && name.rport == 0 && ip_addr_is_any(&name.local) && ip_addr_is_any(&name.remote));
+    assert_true(name.lport == 0 && name.rport == 0 && ip_addr_is_any(&name.local) &&
+                ip_addr_is_any(&name.remote));
     assert_int_equal(udp_connect(&b->udp, c, &peer, 555), 0);
     udp_name(c, &name);
     assert_false(ip_addr_is_any(&name.local));
@@ -246,8 +184,9 @@ static void bind_conflicts_are_those_of_linux(void **state)
     bound(b, BENCH_IP, 7, 0);
     assert_int_equal(bind_rc(b, x, BENCH_IP, 7, 0), -EADDRINUSE);
     assert_int_equal(bind_rc(b, x, "0.0.0.0", 7, 0), -EADDRINUSE);
-    assert_int_equal(bind_rc(b, x, BENCH_IP, 7, UDP_REUSEADDR | UDP_REUSEPORT), -EADDRINUSE); /* both must agree */
-    assert_int_equal(bind_rc(b, x, "127.0.0.1", 7, 0), 0); /* another address */
+    assert_int_equal(bind_rc(b, x, BENCH_IP, 7, UDP_REUSEADDR | UDP_REUSEPORT),
+                     -EADDRINUSE);                               /* both must agree */
+    assert_int_equal(bind_rc(b, x, "127.0.0.1", 7, 0), 0);       /* another address */
     assert_int_equal(bind_rc(b, x, "127.0.0.1", 8, 0), -EINVAL); /* bound already */
     bound(b, BENCH_IP, 20, UDP_REUSEADDR);
     struct udp_pcb *y = udp_open(&b->udp);
@@ -323,7 +262,8 @@ static void reuseport_spreads_flows(void **state)
 static void reuseaddr_gives_to_the_last(void **state)
 {
     struct net_bench *b = *state;
-    struct udp_pcb *first = bound(b, "0.0.0.0", 7, UDP_REUSEADDR), *last = bound(b, "0.0.0.0", 7, UDP_REUSEADDR);
+    struct udp_pcb *first = bound(b, "0.0.0.0", 7, UDP_REUSEADDR),
+                   *last = bound(b, "0.0.0.0", 7, UDP_REUSEADDR);
     datagram(b, BENCH_PEER, 5, BENCH_IP, 7, "a", 1);
     assert_true(queued(last) && !queued(first));
     udp_close(&b->udp, last);
@@ -338,8 +278,9 @@ static void group_reaches_every_listener(void **state)
     static const char *const group[] = {"224.0.0.251", "255.255.255.255", "10.0.0.255"};
     for (uint16_t i = 0; i < RTE_DIM(group); i++) {
         uint16_t port = (uint16_t)(100 + i);
-        struct udp_pcb *s[4] = {bound(b, "0.0.0.0", port, UDP_REUSEADDR), bound(b, "0.0.0.0", port, UDP_REUSEADDR),
-                                bound(b, group[i], port, UDP_REUSEADDR), bound(b, BENCH_IP, port, UDP_REUSEADDR)};
+        struct udp_pcb *s[4] = {
+            bound(b, "0.0.0.0", port, UDP_REUSEADDR), bound(b, "0.0.0.0", port, UDP_REUSEADDR),
+            bound(b, group[i], port, UDP_REUSEADDR), bound(b, BENCH_IP, port, UDP_REUSEADDR)};
         assert_int_equal(datagram(b, BENCH_PEER, 5, group[i], port, "abc", 3), VERDICT_DONE);
         for (int k = 0; k < 3; k++) {
             char got[4];
@@ -429,127 +370,8 @@ static void payload_chain_is_sent_without_a_copy(void **state)
     rte_pktmbuf_free(m);
     /* and it is ours on failure as well */
     struct udp_pcb *alone = udp_open(&b->udp);
-    assert_int_equal(udp_send_take(&b->udp, alone, mbuf_from_bytes(&b->t.ctx, "x", 1), NULL, 0), -EDESTADDRREQ);
-}
-
-/* ---- refusals and errors ---- */
-
-static void sending_is_refused_with_the_errno_of_linux(void **state)
-{
-    struct net_bench *b = *state;
-    struct udp_pcb *pcb = udp_open(&b->udp);
-    struct ip_addr bcast = bench_addr("10.0.0.255");
-    assert_int_equal(send_bytes(b, pcb, 1, NULL, 0), -EDESTADDRREQ);
-    assert_int_equal(send_bytes(b, pcb, 1, BENCH_PEER, 0), -EINVAL);
-    assert_int_equal(send_bytes(b, pcb, 1, "255.255.255.255", 9), -EACCES); /* SO_BROADCAST: socket(7) */
-    assert_int_equal(send_bytes(b, pcb, 1, "10.0.0.255", 9), -EACCES);
-    assert_int_equal(udp_connect(&b->udp, pcb, &bcast, 9), -EACCES);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_BROADCAST, 1), 0);
-    assert_int_equal(send_bytes(b, pcb, 1, "10.0.0.255", 9), 1);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_BROADCAST, 0), 0);
-    assert_int_equal(send_bytes(b, pcb, 1, "10.0.0.255", 9), -EACCES);
-    bench_loopback(b);
-}
-
-/* A broadcast of ours is heard by our own listeners too, as on Linux. */
-static void own_broadcast_is_heard(void **state)
-{
-    struct net_bench *b = *state;
-    struct udp_pcb *from = udp_open(&b->udp), *to = bound(b, "0.0.0.0", 9, 0);
-    assert_int_equal(udp_setopt(from, UDP_OPT_BROADCAST, 1), 0);
-    assert_int_equal(send_bytes(b, from, 10, "255.255.255.255", 9), 10);
-    assert_int_equal(send_bytes(b, from, 11, "10.0.0.255", 9), 11);
-    bench_loopback(b);
-    assert_int_equal(recv_bytes(b, to, NULL, 0), 10);
-    assert_int_equal(recv_bytes(b, to, NULL, 0), 11);
-    assert_int_equal(bench_n_sent(b), 2);
-}
-
-static void icmp_about(struct net_bench *b, uint8_t type, uint8_t code, uint16_t mtu, const struct udp_pcb *pcb,
-                       const char *dst, uint16_t dport)
-{
-    struct pkt p = {0};
-    p.icmp_error.type = type;
-    p.icmp_error.code = code;
-    p.icmp_error.mtu = mtu;
-    p.icmp_error.proto = 17;
-    p.icmp_error.src = bench_addr(BENCH_IP);
-    p.icmp_error.dst = bench_addr(dst);
-    p.icmp_error.sport = port_of(pcb);
-    p.icmp_error.dport = dport;
-    p.icmp_error.total_length = 1500;
-    udp_icmp_error(&b->udp, &p);
-}
-
-/* RFC 1122 section 4.1.3.3: errors are passed up; on a connected socket as Linux does. */
-static void port_unreachable_is_connection_refused(void **state)
-{
-    struct net_bench *b = *state;
-    struct udp_pcb *pcb = connected(b, BENCH_PEER, 9);
-    int owner;
-    udp_endpoint(pcb)->owner = &owner;
-    icmp_about(b, 3, 3, 0, pcb, BENCH_PEER, 9);
-    assert_int_equal(udp_poll(pcb), EPOLLOUT | EPOLLERR);
-    struct endpoint *ep = ready_list_pop(&b->t.ctx.ready);
-    assert_true(ep->events & EPOLLERR);
-    assert_int_equal(recv_bytes(b, pcb, NULL, 0), -ECONNREFUSED);
-    assert_int_equal(recv_bytes(b, pcb, NULL, 0), -EAGAIN); /* once */
-    icmp_about(b, 3, 3, 0, pcb, BENCH_PEER, 9);
-    assert_int_equal(send_bytes(b, pcb, 1, NULL, 0), -ECONNREFUSED);
-    assert_int_equal(send_bytes(b, pcb, 1, NULL, 0), 1);
-    icmp_about(b, 3, 3, 0, pcb, BENCH_PEER, 9);
-    assert_int_equal(udp_take_error(pcb), ECONNREFUSED);
-    assert_int_equal(udp_take_error(pcb), 0);
-}
-
-static void soft_foreign_and_unconnected_errors_are_not_reported(void **state)
-{
-    struct net_bench *b = *state;
-    struct udp_pcb *pcb = connected(b, BENCH_PEER, 9), *open = bound(b, "0.0.0.0", 7, 0);
-    icmp_about(b, 3, 1, 0, pcb, BENCH_PEER, 9);
-    icmp_about(b, 11, 0, 0, pcb, BENCH_PEER, 9);
-    icmp_about(b, 3, 3, 0, pcb, BENCH_PEER, 10);
-    icmp_about(b, 3, 3, 0, pcb, "10.0.0.3", 9);
-    icmp_about(b, 3, 3, 0, open, BENCH_PEER, 9);
-    assert_int_equal(udp_take_error(pcb), 0);
-    assert_int_equal(udp_take_error(open), 0);
-}
-
-/* RFC 1191: a smaller path is learnt from an error about a flow that exists; then we fragment. */
-static void path_mtu_is_learnt_and_datagrams_are_fragmented(void **state)
-{
-    struct net_bench *b = *state;
-    struct bench_sent s;
-    bench_know(b, BENCH_GW, bench_gw_mac);
-    struct udp_pcb *pcb = connected(b, "8.8.8.8", 53);
-    icmp_about(b, 3, 4, 1000, pcb, "8.8.8.8", 54); /* about nobody's flow (RFC 5927): ignored */
-    assert_int_equal(send_bytes(b, pcb, 1400, NULL, 0), 1400);
-    bench_sent(b, &s);
-    assert_int_equal(bench_u16(s.b + 20), 0x4000);
-    icmp_about(b, 3, 4, 1000, pcb, "8.8.8.8", 53);
-    assert_int_equal(send_bytes(b, pcb, 1400, NULL, 0), -EMSGSIZE); /* told once, as Linux */
-    assert_int_equal(send_bytes(b, pcb, 1400, NULL, 0), 1400);
-    assert_int_equal(bench_n_sent(b), 2);
-    bench_sent(b, &s);
-    assert_true(s.len <= 1014);
-    assert_int_equal(bench_u16(s.b + 20), 0x2000);
-}
-
-static void options_are_kept_and_checked(void **state)
-{
-    struct net_bench *b = *state;
-    struct bench_sent s;
-    bench_know(b, BENCH_PEER, bench_peer_mac);
-    struct udp_pcb *pcb = udp_open(&b->udp);
-    assert_int_equal(udp_getopt(pcb, UDP_OPT_TTL), 64);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_TTL, 0), -EINVAL);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_TTL, 256), -EINVAL);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_TTL, 9), 0);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_TOS, 0x10), 0);
-    send_bytes(b, pcb, 1, BENCH_PEER, 9);
-    bench_sent(b, &s);
-    assert_int_equal(s.b[15], 0x10);
-    assert_int_equal(s.b[22], 9);
+    assert_int_equal(udp_send_take(&b->udp, alone, mbuf_from_bytes(&b->t.ctx, "x", 1), NULL, 0),
+                     -EDESTADDRREQ);
 }
 
 /* ---- under pressure ---- */
@@ -560,7 +382,8 @@ static void many_sockets_open_and_close(void **state)
     static struct udp_pcb *pcb[5000];
     for (int round = 0; round < 2; round++) {
         for (unsigned i = 0; i < 5000; i++)
-            pcb[i] = i % 2 ? connected(b, BENCH_PEER, (uint16_t)(1 + i)) : bound(b, "0.0.0.0", (uint16_t)(1 + i), 0);
+            pcb[i] = i % 2 ? connected(b, BENCH_PEER, (uint16_t)(1 + i))
+                           : bound(b, "0.0.0.0", (uint16_t)(1 + i), 0);
         for (unsigned i = 1; i < 5000; i += 2) {
             assert_int_equal(datagram(b, BENCH_PEER, (uint16_t)(1 + i), BENCH_IP, port_of(pcb[i]), "a", 1),
                              VERDICT_DONE);
@@ -622,12 +445,6 @@ int main(void)
         BENCH_TEST(each_arrival_is_an_event),
         BENCH_TEST(datagram_can_be_taken_without_a_copy),
         BENCH_TEST(payload_chain_is_sent_without_a_copy),
-        BENCH_TEST(sending_is_refused_with_the_errno_of_linux),
-        BENCH_TEST(own_broadcast_is_heard),
-        BENCH_TEST(port_unreachable_is_connection_refused),
-        BENCH_TEST(soft_foreign_and_unconnected_errors_are_not_reported),
-        BENCH_TEST(path_mtu_is_learnt_and_datagrams_are_fragmented),
-        BENCH_TEST(options_are_kept_and_checked),
         BENCH_TEST(many_sockets_open_and_close),
         BENCH_TEST(empty_pools_fail_the_call_not_the_stack),
     };
