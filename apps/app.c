@@ -111,7 +111,7 @@ static void print_help(const struct app *app)
     printf("%-*s%s\n%-*s%s\n", HELP_COLUMN, "  --help", "this page", HELP_COLUMN, "  --version",
            "the version");
     if (app->wires) {
-        printf("\nOptions of every Pollux program\n");
+        putchar('\n');
         fflush(stdout);
         plx_usage(stdout);
     }

@@ -48,8 +48,8 @@ def run_here(name):
             print(f"skipped: {why}", flush=True)
             return SKIPPED
         except BaseException:  # noqa: B902 - whatever it is, the programs' output belongs under it
-            traceback.print_exc()
             w.show_programs()
+            traceback.print_exc(file=sys.stdout)
             return 1
     return 0
 
