@@ -72,8 +72,10 @@ static void worker_drop(struct worker *w, struct rte_mbuf *m, enum counter reaso
     rte_pktmbuf_free(m);
 }
 
-static void worker_forward(struct worker *w, uint16_t owner, struct rte_mbuf *m)
+/* The interface travels in the mbuf's port. */
+static void worker_forward(struct worker *w, uint16_t owner, struct rte_mbuf *m, uint8_t netif)
 {
+    m->port = netif;
     if (worker_group_send(w->group, w->ctx.worker_id, owner, m) != 0)
         worker_drop(w, m, CNT_DROP_RING_FULL);
     else
@@ -89,12 +91,12 @@ static bool worker_forwarded(struct worker *w, struct pkt *p, enum verdict v)
     uint16_t owner = steer_owner(w->ctx.steer, &flow);
     if (owner == w->ctx.worker_id)
         return false;
-    worker_forward(w, owner, p->m);
+    worker_forward(w, owner, p->m, p->netif);
     return true;
 }
 
 /* What every worker has to see, such as ARP: a copy to each of the others. */
-static void worker_share_borrow(struct worker *w, const struct rte_mbuf *m)
+static void worker_share_borrow(struct worker *w, const struct rte_mbuf *m, uint8_t netif)
 {
     for (uint16_t id = 0; id < w->ctx.n_workers; id++) {
         if (id == w->ctx.worker_id)
@@ -103,13 +105,12 @@ static void worker_share_borrow(struct worker *w, const struct rte_mbuf *m)
         if (copy == NULL)
             count(&w->ctx.counters, CNT_DROP_NO_MBUF);
         else
-            worker_forward(w, id, copy);
+            worker_forward(w, id, copy, netif);
     }
 }
 
-static void worker_dispatch(struct worker *w, struct pkt *p)
+static void worker_dispatch(struct worker *w, struct pkt *p, enum verdict v)
 {
-    enum verdict v = net_input(&w->net, p);
     if (v == VERDICT_TCP) {
         if (worker_forwarded(w, p, v))
             return;
@@ -134,7 +135,7 @@ static void worker_dispatch(struct worker *w, struct pkt *p)
         break;
     case VERDICT_ALL:
         if (w->group != NULL && (p->flags & PKT_FORWARDED) == 0)
-            worker_share_borrow(w, p->m);
+            worker_share_borrow(w, p->m, p->netif);
         rte_pktmbuf_free(p->m);
         break;
     default:
@@ -142,19 +143,44 @@ static void worker_dispatch(struct worker *w, struct pkt *p)
     }
 }
 
-static void worker_input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n, uint8_t netif, uint8_t flags)
+static void worker_input(struct worker *w, struct rte_mbuf *m, uint8_t netif, uint8_t flags)
+{
+    struct pkt p;
+    p.m = m;
+    p.netif = netif;
+    p.flags = flags;
+    worker_dispatch(w, &p, net_input(&w->net, &p));
+}
+
+static void worker_input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n, uint8_t netif)
 {
     for (unsigned i = 0; i < n && i < 4; i++)
         rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
     for (unsigned i = 0; i < n; i++) {
         if (i + 4 < n)
             rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], void *));
-        struct pkt p;
-        p.m = pkts[i];
-        p.netif = netif;
-        p.flags = flags;
-        worker_dispatch(w, &p);
+        worker_input(w, pkts[i], netif, 0);
     }
+}
+
+/* Packets to ourselves, sent since the last round. Answers to them wait for the next. */
+static unsigned worker_loopback(struct worker *w)
+{
+    unsigned n = 0;
+    struct pkt p;
+    enum verdict v;
+    for (; n < WORKER_RX_BURST && net_loopback_next(&w->net, &p, &v); n++)
+        worker_dispatch(w, &p, v);
+    return n;
+}
+
+static unsigned worker_from_others(struct worker *w)
+{
+    struct rte_mbuf *pkts[WORKER_RX_BURST];
+    unsigned n = worker_group_receive(w->group, w->ctx.worker_id, pkts, WORKER_RX_BURST);
+    for (unsigned i = 0; i < n; i++)
+        worker_input(w, pkts[i], (uint8_t)pkts[i]->port, PKT_FORWARDED);
+    return n;
 }
 
 static unsigned worker_receive(struct worker *w)
@@ -171,15 +197,12 @@ static unsigned worker_receive(struct worker *w)
             bytes += pkts[k]->pkt_len;
         count_add(&w->ctx.counters, CNT_RX_PACKETS, n);
         count_add(&w->ctx.counters, CNT_RX_BYTES, bytes);
-        worker_input_burst(w, pkts, n, i, 0);
+        worker_input_burst(w, pkts, n, i);
         total += n;
     }
-    if (w->group != NULL) {
-        unsigned n = worker_group_receive(w->group, w->ctx.worker_id, pkts, WORKER_RX_BURST);
-        worker_input_burst(w, pkts, n, 0, PKT_FORWARDED);
-        total += n;
-    }
-    return total;
+    if (w->group != NULL)
+        total += worker_from_others(w);
+    return total + worker_loopback(w);
 }
 
 /* ---- time ---- */
@@ -207,12 +230,9 @@ static void worker_unreachable(struct worker *w)
     }
 }
 
-/* A wire's peer may die and come back: said once, and our addresses are announced again. */
-static void worker_links(struct worker *w)
+/* A wire's peer may die and come back: worker 0 looks, and says so once. */
+static void worker_watch_links(struct worker *w)
 {
-    if (w->ctx.worker_id != 0 || w->ctx.now - w->link_checked < WORKER_LINK_INTERVAL)
-        return;
-    w->link_checked = w->ctx.now;
     for (uint8_t i = 0; i < w->net.n_netifs; i++) {
         struct netdev *d = w->net.netif[i].dev;
         if (d->ops->link_poll == NULL)
@@ -222,8 +242,29 @@ static void worker_links(struct worker *w)
             continue;
         w->link_down[i] = down;
         log_line(&w->ctx.log, w->ctx.now, LOG_LEVEL_NOTICE, "%s: link %s", d->name, down ? "down" : "up");
-        if (!down)
+        if (down)
+            continue;
+        if (w->group != NULL)
+            atomic_fetch_add_explicit(&w->group->links_up, 1, memory_order_relaxed);
+        else
             net_announce(&w->net);
+    }
+}
+
+/* Each worker announces our addresses again after a link came up, and forgets neighbours. */
+static void worker_links(struct worker *w)
+{
+    if (w->ctx.now - w->link_checked < WORKER_LINK_INTERVAL)
+        return;
+    w->link_checked = w->ctx.now;
+    if (w->ctx.worker_id == 0)
+        worker_watch_links(w);
+    if (w->group == NULL)
+        return;
+    uint32_t ups = atomic_load_explicit(&w->group->links_up, memory_order_relaxed);
+    if (ups != w->links_up) {
+        w->links_up = ups;
+        net_announce(&w->net);
     }
 }
 
@@ -253,7 +294,7 @@ unsigned worker_poll(struct worker *w, nsec_t now)
 
 nsec_t worker_next_event(struct worker *w)
 {
-    if (tcp_has_touched(&w->tcp) || w->ctx.ready.head != NULL)
+    if (tcp_has_touched(&w->tcp) || w->ctx.ready.head != NULL || net_loopback_pending(&w->net))
         return w->ctx.now;
     nsec_t next = wheel_next(&w->ctx.wheel);
     for (uint8_t i = 0; i < w->net.n_netifs; i++) {

@@ -31,8 +31,9 @@ struct worker {
     struct tcp tcp;
     struct udp udp;
     struct worker_group *group;
-    nsec_t link_checked; /* worker 0 */
-    bool link_down[NET_MAX_NETIFS];
+    nsec_t link_checked;
+    uint32_t links_up;              /* of the group's, already announced */
+    bool link_down[NET_MAX_NETIFS]; /* worker 0 */
 };
 
 /* 0 or -ENOMEM. */

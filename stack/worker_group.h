@@ -6,6 +6,7 @@
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/memory.h"
@@ -20,6 +21,7 @@ struct worker_group {
     uint8_t *rings; /* n x n, [from * n + to] */
     size_t ring_bytes;
     size_t total_bytes;
+    atomic_uint links_up; /* grows when a link has come up: all announce again */
 };
 
 /* 0, -ENOMEM. `key` is the RSS key that devices get too. */
