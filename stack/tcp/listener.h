@@ -33,7 +33,5 @@ struct tcb *listener_find(struct tcp *t, const struct flow_key *f, uint32_t hash
 bool listener_is_full(const struct listener *l);
 void listener_push(struct tcp *t, struct listener *l, struct tcb *child);
 struct tcb *listener_pop(struct tcp *t, struct listener *l);
-/* A child that dies before it was accepted. */
-void listener_unlink(struct tcp *t, struct listener *l, struct tcb *child);
 
 #endif

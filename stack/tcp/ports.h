@@ -22,7 +22,8 @@ struct port {
     uint32_t holders;   /* tcbs bound here, linked by port_next */
     uint32_t listeners; /* of those in LISTEN: struct listener, linked by next */
     uint32_t children;  /* connections that came in through a listener, and TIME-WAIT entries */
-    uint32_t children_rigid; /* of those: without SO_REUSEADDR */
+    uint32_t children_no_reuseaddr, children_no_reuseport; /* of those: without that option */
+    uint32_t explicit_binds; /* holders that came by bind(), not by connect() */
 };
 
 struct ports {
@@ -46,8 +47,8 @@ int ports_bind_for_connect(struct tcp *t, struct tcb *tcb);
 void ports_release(struct tcp *t, struct tcb *tcb);
 /* Before LISTEN: may tcb listen here, among the listeners there are? -EADDRINUSE. */
 int ports_check_listen(struct tcp *t, const struct tcb *tcb);
-/* A connection or TIME-WAIT entry that is only counted. 0 or -ENOMEM. */
-int ports_child_add(struct ports *p, uint16_t number, bool reuseaddr);
-void ports_child_remove(struct ports *p, uint16_t number, bool reuseaddr);
+/* A connection or TIME-WAIT entry that is only counted; reuse: TCP_BIND_* it was bound with. 0 or -ENOMEM. */
+int ports_child_add(struct ports *p, uint16_t number, unsigned reuse);
+void ports_child_remove(struct ports *p, uint16_t number, unsigned reuse);
 
 #endif

@@ -59,6 +59,9 @@ void syn_queue_remove(struct tcp *t, struct half_open *h);
 /* Out of the queue and freed, while its table slot already belongs to the connection made of it. */
 void syn_queue_forget(struct tcp *t, struct half_open *h);
 void syn_queue_drop_listener(struct tcp *t, uint32_t listener);
+/* The window that its SYN,ACK offers. */
+uint32_t syn_queue_window(const struct tcp *t, const struct half_open *h);
+void syn_queue_send_syn_ack(struct tcp *t, struct half_open *h);
 /* The retransmission timer: sends SYN-ACKs again, drops those out of retries. Bounded work. */
 void syn_queue_timer(struct tcp *t);
 struct half_open *half_open_at(const struct tcp *t, uint32_t index);

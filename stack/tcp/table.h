@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/slab.h"
 
 enum conn_kind { CONN_TCB = 1, CONN_HALF_OPEN = 2, CONN_TIME_WAIT = 3 };
 
@@ -40,13 +41,11 @@ struct table_slot {
 struct table_half {
     struct table_slot *slot;
     uint32_t mask; /* slots - 1 */
-    uint32_t used; /* occupied, removed markers included */
 };
 
-/* Where the table reads the key of a reference; objects of a kind start at base[kind] and hold their
- * flow_key at key_off[kind]. */
+/* Where the table reads the key of a reference: the slab of its kind, and where in an object it stands. */
 struct table_objects {
-    uint8_t *const *base;
+    const uint8_t *base;
     uint32_t size;
     uint32_t key_off;
 };
@@ -57,12 +56,14 @@ struct table {
     struct table_objects obj[4];
     struct table_half cur, old; /* old: being moved into cur; old.slot NULL when not growing */
     uint32_t moved;             /* slots of old that are done */
-    uint32_t count;
+    uint32_t count;             /* connections in it */
 };
 
 /* 0 or -ENOMEM. */
 int table_init(struct table *tb, const struct memory *mem, const struct siphash_key *key);
 void table_fini(struct table *tb);
+/* Objects of this kind live in `slab`, their flow_key at `key_off`. Before the first of them is inserted. */
+void table_set_objects(struct table *tb, enum conn_kind kind, const struct slab *slab, uint32_t key_off);
 static inline uint32_t table_hash(const struct table *tb, const struct flow_key *f)
 {
     return flow_hash(&tb->key, f);

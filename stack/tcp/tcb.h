@@ -46,7 +46,7 @@ enum rexmt_kind { REXMT_NONE, REXMT_RTO, REXMT_PERSIST };
 
 /* tcb.flags */
 enum {
-    TCB_BOUND_ADDR = 1u << 0,   /* the application chose the local address */
+    TCB_ENDED = 1u << 0,        /* was a connection, and is CLOSED for good */
     TCB_BOUND_PORT = 1u << 1,   /* the application chose the local port */
     TCB_IN_PORTS = 1u << 2,     /* linked in its port's list (ports.h) */
     TCB_PORT_CHILD = 1u << 3,   /* only counted there: came in through a listener */
@@ -73,12 +73,19 @@ enum {
     TCB_URG_OUT = 1u << 24,     /* snd_up is ahead of snd_una */
     TCB_URG_RCVD = 1u << 25,    /* urg_seq marks urgent data not yet passed by the reader */
     TCB_URG_VALID = 1u << 26,   /* urg_byte holds the byte at urg_seq */
+    TCB_ACCEPTABLE = TCB_URG_VALID, /* of a listener: its accept queue is not empty */
     TCB_URG_READ = 1u << 27,    /* it has been read by MSG_OOB */
-    TCB_RTT_PENDING = 1u << 28, /* SYN or SYN-ACK was retransmitted: no RTT sample from it (Karn) */
+    TCB_PASSIVE = 1u << 28,     /* came in by a listener */
     TCB_PINGPONG = 1u << 29,    /* interactive: ACKs wait for the reply to ride on */
     TCB_CHILD = 1u << 30,       /* waits in an accept queue */
-    TCB_PUSH = 1u << 31,        /* MSG_MORE holds back the last partial segment */
+    TCB_MORE = 1u << 31,        /* MSG_MORE: more to come, the last partial segment waits */
 };
+
+/* In LISTEN, where the urgent pointer means nothing: the accept queue holds something. */
+#define TCB_ACCEPT_READY TCB_URG_RCVD
+
+/* tcb.touched */
+enum { TCB_TOUCHED = 1, TCB_TOUCHED_DEAD = 2, TCB_FREED = 3 };
 
 struct tcb {
     /* -- identity and what every segment touches -- */
@@ -122,6 +129,7 @@ struct tcb {
     uint32_t ssthresh;    /* segments */
     uint32_t cwnd_cnt;    /* acknowledged since cwnd last grew, congestion avoidance */
     seq_t recover;        /* RFC 6582: recovery ends when this is acknowledged */
+    uint32_t board;       /* recovery.h: there while something is dubious; 0: none */
     uint8_t recovery;     /* enum recovery_state */
     uint8_t cong;         /* congestion_table index */
     uint8_t backoff;      /* doublings of rto, or of the persist interval */
@@ -133,18 +141,19 @@ struct tcb {
 
     uint32_t srtt;        /* us, times 8; 0: no sample yet */
     uint32_t rttvar;      /* us, times 4 */
-    uint32_t rto;         /* us, without back-off */
 
     uint8_t rexmt_kind;   /* enum rexmt_kind */
     uint8_t ka_probes;    /* keepalive probes without an answer */
     uint8_t timers;       /* TCB_TIMER_* in force; timers.h */
-    uint8_t dupacks;
+    uint8_t cwnd_limited; /* what was last sent ended at cwnd, so it may grow */
     uint32_t rexmt_at;    /* wheel ticks, low 32 bits */
     uint32_t delack_at;
     uint32_t slow_at;     /* keepalive, FIN-WAIT-2 */
     uint32_t retrans_since; /* ms; first retransmission of what is now outstanding; 0: none */
     uint32_t last_rcv;    /* ms; last segment from the peer */
+    uint32_t last_data_rcv; /* ms; last of those with data */
     uint32_t last_snd;    /* ms; last data sent */
+    uint32_t last_challenge; /* ms; last answer to what was out of window */
 
     struct flow_key flow;
     struct net_path path;
@@ -159,13 +168,14 @@ struct tcb {
     seq_t urg_seq;        /* sequence number of the urgent byte (last byte, RFC 6093) */
     seq_t snd_up;         /* one past it, sending */
     seq_t snd_sml;        /* end of the last small segment sent (Minshall) */
-    uint32_t prr_delivered, prr_out; /* RFC 6937, in segments */
-    uint32_t recover_in_flight;      /* RecoverFS */
 
     uint32_t opts;        /* sockopts.h: what is rarely other than the default, shared */
-    uint32_t listener;    /* LISTEN: its own; waiting for accept: the one it waits at */
-    uint32_t accept_next;
-    uint32_t port_next, port_prev;
+    uint32_t listener;    /* LISTEN: listener.h */
+    union {
+        uint32_t port_next;   /* TCB_IN_PORTS */
+        uint32_t accept_next; /* TCB_CHILD: came in by a listener, so it is in no port's list */
+    };
+    uint32_t port_prev;
     uint32_t total_retrans;
 };
 
@@ -183,17 +193,23 @@ static inline bool tcb_is(const struct tcb *tcb, uint32_t flag)
 
 /* A block in CLOSED with the tunables' defaults; NULL when there is no room (counted). */
 struct tcb *tcb_alloc(struct tcp *t);
-/* Takes it out of every structure and gives its memory back. */
+/* Takes it out of every structure. Its memory goes when the round's output is done, so that who still
+ * holds the pointer may see that it is CLOSED. */
 void tcb_free(struct tcp *t, struct tcb *tcb);
 /* The only writer of `state`; asserts that RFC 9293 figure 5 has such an arrow. */
 void tcb_set_state(struct tcp *t, struct tcb *tcb, enum tcp_state to);
 const char *tcb_state_name(enum tcp_state s);
 /* The connection is over: out of table and ports, queues emptied, CLOSED. `error` (positive errno, 0 for
- * an orderly end) becomes pending and the endpoint is told. An orphan is freed: do not touch it after. */
+ * an orderly end) becomes pending and the endpoint is told; an orphan is freed. */
 void tcb_end(struct tcp *t, struct tcb *tcb, int error);
 void tcb_notify(struct tcp *t, struct tcb *tcb, uint32_t events);
 /* tcp_output shall look at it before the round ends. */
 void tcb_touch(struct tcp *t, struct tcb *tcb);
+/* The next touched one, taken off the list; NULL: none. */
+struct tcb *tcb_take_touched(struct tcp *t);
+/* Into the connection table. 0, -EADDRNOTAVAIL (the flow exists), -ENOMEM. */
+int tcb_enter_table(struct tcp *t, struct tcb *tcb);
+void tcb_leave_table(struct tcp *t, struct tcb *tcb);
 
 /* States in which both sides know each other's sequence numbers (RFC 9293 "synchronized"). */
 static inline bool tcb_synchronized(const struct tcb *tcb)

@@ -22,6 +22,7 @@ struct tcp {
     struct slab records;   /* send queues: snd_queue.h */
     struct slab ranges;    /* out-of-order data: reassembly.h */
     struct slab assemblies;
+    struct slab boards;    /* recovery.h */
     struct slab opts;      /* sockopts.h */
     struct slab listeners;
     struct ports ports;
@@ -33,7 +34,7 @@ struct tcp {
     uint64_t pinned;       /* bytes of packet buffers held by receive queues and reassembly */
     uint64_t pinned_max;   /* tcp_mem_mb */
     uint32_t orphans;
-    uint32_t n_listening;
+    uint32_t n_listening, n_syn_sent;
     uint32_t challenge_left;   /* RFC 5961 section 7: challenge ACKs left in this second */
     uint32_t challenge_second;
     bool fastpath;         /* header prediction; off in the test that compares */

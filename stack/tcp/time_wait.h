@@ -13,7 +13,7 @@
 struct tcp;
 struct tcb;
 
-enum { TIME_WAIT_TS = 1 << 0, TIME_WAIT_REUSEADDR = 1 << 1 };
+enum { TIME_WAIT_TS = 1 << 0, TIME_WAIT_REUSEADDR = 1 << 1, TIME_WAIT_REUSEPORT = 1 << 2 };
 
 struct time_wait {
     struct flow_key flow;
@@ -39,7 +39,8 @@ void time_wait_fini(struct tcp *t);
 /* An entry takes over from tcb, which leaves the table (the entry inherits its slot). At the bound, or
  * without memory, the connection just ends (counted), as on Linux. */
 void time_wait_enter(struct tcp *t, struct tcb *tcb);
-enum verdict time_wait_input(struct tcp *t, uint32_t index, struct pkt *p, const struct flow_key *f, uint32_t hash);
+/* Sets p->drop, unless a new connection takes the segment. */
+void time_wait_input(struct tcp *t, uint32_t index, struct pkt *p, const struct flow_key *f, uint32_t hash);
 /* May connect() take this 4-tuple again? Yes after a second, with timestamps (tcp_tw_reuse). */
 bool time_wait_reusable(const struct tcp *t, uint32_t index);
 void time_wait_remove(struct tcp *t, uint32_t index);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What ICMP says of our segments: believed only about data in flight (RFC 5927 section 4), hard only
+ * before the connection stands (RFC 5461 section 4). Source quench is ignored (RFC 6633). */
+#include <errno.h>
+
+#include "tcp/options.h"
+#include "tcp/recovery.h"
+#include "tcp/tcp_private.h"
+#include "tcp/transmit.h"
+
+enum { ICMP_UNREACHABLE = 3, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETER = 12, ICMP_CODE_FRAG_NEEDED = 4 };
+
+/* icmp(7)'s translation. 0: of no concern. */
+static int icmp_errno(uint8_t type, uint8_t code)
+{
+    static const uint8_t unreachable[] = {ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, EMSGSIZE,
+                                          EOPNOTSUPP,  ENETUNREACH,  EHOSTDOWN,    ENONET,       ENETUNREACH,
+                                          EHOSTUNREACH, ENETUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
+                                          EHOSTUNREACH};
+    switch (type) {
+    case ICMP_UNREACHABLE:
+        return code < sizeof unreachable ? unreachable[code] : EHOSTUNREACH;
+    case ICMP_TIME_EXCEEDED:
+        return EHOSTUNREACH;
+    case ICMP_PARAMETER:
+        return EPROTO;
+    default:
+        return 0;
+    }
+}
+
+static void icmp_frag_needed(struct tcp *t, struct tcb *tcb, const struct icmp_error_view *e)
+{
+    if (e->total_length <= e->mtu || (e->mtu != 0 && e->mtu >= tcb->path.mtu))
+        return; /* it fits, by its own account, or is no news */
+    net_pmtu_update(t->net, &tcb->flow.remote, e->mtu, e->total_length);
+    tcb->path.valid = false;
+    if (transmit_path(t, tcb) != 0)
+        return;
+    count(&t->ctx->counters, CNT_TCP_PMTU_REDUCED);
+    recovery_on_too_big(t, tcb);
+    tcb_touch(t, tcb);
+}
+
+static void icmp_for_tcb(struct tcp *t, struct tcb *tcb, const struct icmp_error_view *e)
+{
+    if (tcb->packets_out == 0 || !(seq_geq(e->seq, tcb->snd_una) && seq_lt(e->seq, tcb->snd_nxt))) {
+        count(&t->ctx->counters, CNT_TCP_ICMP_IGNORED);
+        return;
+    }
+    if (e->type == ICMP_UNREACHABLE && e->code == ICMP_CODE_FRAG_NEEDED) {
+        icmp_frag_needed(t, tcb, e);
+        return;
+    }
+    int err = icmp_errno(e->type, e->code);
+    if (err == 0)
+        return;
+    if (tcb->state == TCP_S_SYN_SENT || tcb->state == TCP_S_SYN_RECEIVED)
+        tcb_end(t, tcb, err);
+    else
+        tcb->soft_error = (uint16_t)err;
+}
+
+void tcp_icmp_error(struct tcp *t, const struct pkt *p)
+{
+    const struct icmp_error_view *e = &p->icmp_error;
+    struct flow_key f = {e->src, e->dst, e->sport, e->dport};
+    conn_ref ref = table_find(&t->table, &f, table_hash(&t->table, &f));
+    if (ref != 0 && conn_kind(ref) == CONN_TCB) {
+        icmp_for_tcb(t, tcb_at(t, conn_index(ref)), e);
+    } else if (ref != 0 && conn_kind(ref) == CONN_HALF_OPEN) {
+        struct half_open *h = half_open_at(t, conn_index(ref));
+        if (e->type == ICMP_UNREACHABLE && e->code != ICMP_CODE_FRAG_NEEDED && e->seq == h->iss)
+            syn_queue_remove(t, h);
+    } else {
+        count(&t->ctx->counters, CNT_TCP_ICMP_IGNORED);
+    }
+}
+
+static void unreachable_half(struct tcp *t, const struct table_half *h, const struct ip_addr *dst)
+{
+    for (uint32_t i = 0; i <= h->mask && t->n_syn_sent > 0; i++) {
+        conn_ref ref = h->slot[i].ref;
+        struct tcb *tcb = ref != 0 && conn_kind(ref) == CONN_TCB ? tcb_at(t, conn_index(ref)) : NULL;
+        if (tcb == NULL || tcb->state != TCP_S_SYN_SENT || !ip_addr_eq(&tcb->flow.remote, dst))
+            continue;
+        tcb_end(t, tcb, EHOSTUNREACH);
+        i--; /* another may have moved into this slot */
+    }
+}
+
+/* Walks the table, but only while somebody is connecting; others learn it when they next send. */
+void tcp_unreachable(struct tcp *t, const struct ip_addr *dst)
+{
+    unreachable_half(t, &t->table.cur, dst);
+    if (t->table.old.slot != NULL)
+        unreachable_half(t, &t->table.old, dst);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Segment arrival (RFC 9293 section 3.10.7), between the files that do it. A step returns STEP_END when
+ * the segment has been dealt with. The mbuf is p->m until somebody queues it and sets p->m to NULL. A
+ * reason in p->drop is counted when the segment is let go. */
+#ifndef PLX_TCP_INPUT_H
+#define PLX_TCP_INPUT_H
+
+#include "tcp/tcb.h"
+#include "wire/packet.h"
+
+struct tcp;
+
+enum step { STEP_NEXT, STEP_END };
+
+static inline enum step step_drop(struct pkt *p, enum counter reason)
+{
+    p->drop = (uint16_t)reason;
+    return STEP_END;
+}
+
+/* Sequence numbers that the segment takes. */
+static inline uint32_t segment_space(const struct pkt *p)
+{
+    return p->data_len + ((p->tcp.flags & TCP_SYN) != 0) + ((p->tcp.flags & TCP_FIN) != 0);
+}
+
+/* SYN at a listener (section 3.10.7.2). */
+void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const struct flow_key *f, seq_t iss_floor);
+/* A segment for a half-open connection: SYN-RECEIVED in compact form. */
+void input_half_open(struct tcp *t, uint32_t index, struct pkt *p);
+/* Section 3.10.7.3. */
+void input_syn_sent(struct tcp *t, struct tcb *tcb, struct pkt *p);
+/* Section 3.10.7.4: all other states. */
+void input_steps(struct tcp *t, struct tcb *tcb, struct pkt *p);
+/* The fifth step and those after it: for who has done the first four otherwise. */
+void input_steps_from_ack(struct tcp *t, struct tcb *tcb, struct pkt *p);
+/* The same outcome for the two segments that come most, in fewer instructions. True: done. */
+bool input_fast(struct tcp *t, struct tcb *tcb, struct pkt *p);
+
+/* Parts that the fast path shares. ack_process: an ACK of what was really sent. */
+void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p);
+enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p);
+/* Payload that begins at rcv_nxt. */
+void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p);
+/* RFC 7323 section 4.3: may TS.Recent be taken from this segment? Does it. */
+void timestamp_update(struct tcp *t, struct tcb *tcb, const struct pkt *p);
+/* The connection has become ESTABLISHED. */
+void input_established(struct tcp *t, struct tcb *tcb);
+/* RFC 5961 section 7: an ACK that asks the peer what is the matter, rate-limited. */
+void challenge_ack(struct tcp *t, struct tcb *tcb);
+
+#endif

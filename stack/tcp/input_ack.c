@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The fifth step of RFC 9293 section 3.10.7.4: what an acknowledgment acknowledges. */
+#include <assert.h>
+#include <errno.h>
+
+#include "tcp/congestion.h"
+#include "tcp/input.h"
+#include "tcp/options.h"
+#include "tcp/recovery.h"
+#include "tcp/rtt.h"
+#include "tcp/snd_queue.h"
+#include "tcp/sockopts.h"
+#include "tcp/tcp_private.h"
+#include "tcp/timers.h"
+#include "tcp/transmit.h"
+
+/* ---- what was sent ---- */
+
+static void count_record_acked(struct tcb *tcb, const struct snd_rec *r, struct ack_event *e)
+{
+    tcb->packets_out--;
+    if ((r->flags & SND_SACKED) != 0)
+        tcb->sacked_out--;
+    else
+        e->delivered++;
+    tcb->lost_out -= (r->flags & SND_LOST) != 0;
+    tcb->retrans_out -= (r->flags & SND_RETRANS) != 0;
+    e->acked++;
+}
+
+/* Frees what is acknowledged. The age of the oldest record that was sent only once, in *rtt_us: an RTT
+ * sample by Karn's rule; untouched where there is none. */
+static void ack_clean(struct tcp *t, struct tcb *tcb, seq_t ack, struct ack_event *e, uint32_t *rtt_us)
+{
+    uint32_t now = nsec_to_usec(t->ctx->now);
+    bool sampled = false, ambiguous = false;
+    while (tcb->sndq_head != 0 && tcb->sndq_head != tcb->sndq_unsent) {
+        struct snd_rec *r = snd_rec_at(t, tcb->sndq_head);
+        if (seq_gt(snd_rec_end(r), ack))
+            break;
+        ambiguous = ambiguous || (r->flags & SND_EVER) != 0;
+        if (!sampled && (r->flags & (SND_EVER | SND_SACKED)) == 0) {
+            *rtt_us = now - r->sent_at;
+            sampled = true;
+        }
+        count_record_acked(tcb, r, e);
+        recovery_record_gone(t, tcb, tcb->sndq_head);
+        snd_queue_pop(t, tcb);
+    }
+    if (ambiguous)
+        *rtt_us = UINT32_MAX;
+    if (tcb->sndq_head != 0 && seq_lt(snd_rec_at(t, tcb->sndq_head)->seq, ack))
+        snd_queue_trim_head(t, tcb, ack - snd_rec_at(t, tcb->sndq_head)->seq);
+}
+
+/* RFC 6298 section 3, RFC 7323 section 4: where a retransmission makes a sample ambiguous, the echoed
+ * timestamp tells which transmission was meant. */
+static void ack_measure(struct tcp *t, struct tcb *tcb, const struct pkt *p, uint32_t rtt_us)
+{
+    if (rtt_us == UINT32_MAX) {
+        if (!tcb_is(tcb, TCB_TS) || (p->tcp.opt.has & TCP_OPT_HAS_TS) == 0 || p->tcp.opt.tsecr == 0)
+            return;
+        uint32_t ms = tcp_msec(t->ctx->now) + tcb->ts_offset - p->tcp.opt.tsecr;
+        if (ms > RTT_RTO_MAX_US / USEC_PER_MSEC)
+            return;
+        rtt_us = (ms != 0 ? ms : 1) * USEC_PER_MSEC;
+    }
+    rtt_sample(tcb, rtt_us);
+    tcb->backoff = 0; /* RFC 6298 (5.7): the back-off holds until there is a valid sample */
+}
+
+/* ---- the window ---- */
+
+/* RFC 9293: SND.WL1 =< SEG.SEQ decides which segment speaks last. True when the window changed. */
+static bool window_update(struct tcb *tcb, const struct tcp_view *v)
+{
+    uint32_t wnd = (v->flags & TCP_SYN) != 0 ? v->window : (uint32_t)v->window << tcb->snd_wscale;
+    if (seq_lt(v->ack, tcb->snd_una))
+        return false;
+    if (seq_gt(tcb->snd_wl1, v->seq) || (tcb->snd_wl1 == v->seq && seq_gt(tcb->snd_wl2, v->ack)))
+        return false;
+    bool changed = wnd != tcb->snd_wnd;
+    tcb->snd_wnd = wnd;
+    tcb->snd_wl1 = v->seq;
+    tcb->snd_wl2 = v->ack;
+    if (wnd > tcb->max_wnd)
+        tcb->max_wnd = wnd;
+    return changed;
+}
+
+/* The peer answers: probing may go on for ever (RFC9293-MUST-37), and ends when the window opens. */
+static void probing_answered(struct tcb *tcb)
+{
+    if (tcb->rexmt_kind != REXMT_PERSIST)
+        return;
+    tcb->retries = 0;
+    tcb->retrans_since = 0;
+    if (tcb->snd_wnd == 0)
+        return;
+    tcb->backoff = 0;
+    tcb->rexmt_kind = REXMT_NONE;
+    timers_stop(tcb, TIMER_REXMT);
+}
+
+/* ---- room for the application ---- */
+
+/* Linux's sk_stream_is_writeable: a third of the buffer is free. */
+static bool writeable(const struct tcb *tcb)
+{
+    return tcb->sndbuf >= tcb->sndq_charge && tcb->sndbuf - tcb->sndq_charge >= tcb->sndq_charge / 2;
+}
+
+/* As the congestion window grows the buffer follows, up to tcp_wmem's limit: two windows, so that one can
+ * be in flight while the next is written. */
+static void sndbuf_expand(const struct tcp *t, struct tcb *tcb)
+{
+    if (tcb_is(tcb, TCB_SNDBUF_LOCKED))
+        return;
+    uint64_t want = 2ull * tcb->cwnd * (tcb->snd_mss + 1024u);
+    if (want > t->ctx->tun->tcp_wmem.max)
+        want = t->ctx->tun->tcp_wmem.max;
+    if (want > tcb->sndbuf)
+        tcb->sndbuf = (uint32_t)want;
+}
+
+static void space_freed(struct tcp *t, struct tcb *tcb, bool was_writeable)
+{
+    sndbuf_expand(t, tcb);
+    if ((!was_writeable || tcb_is(tcb, TCB_NO_SPACE)) && writeable(tcb)) {
+        tcb->flags &= ~TCB_NO_SPACE;
+        tcb_notify(t, tcb, EPOLLOUT);
+    }
+}
+
+/* ---- together ---- */
+
+static void ack_advance(struct tcp *t, struct tcb *tcb, const struct pkt *p, struct ack_event *e)
+{
+    bool was_writeable = writeable(tcb);
+    uint32_t rtt_us = UINT32_MAX;
+    ack_clean(t, tcb, p->tcp.ack, e, &rtt_us);
+    tcb->snd_una = p->tcp.ack;
+    e->advanced = true;
+    ack_measure(t, tcb, p, rtt_us);
+    timers_data_acked(t, tcb);
+    net_path_confirm(t->net, &tcb->path);
+    tcb->soft_error = 0;
+    tcb->ka_probes = 0;
+    space_freed(t, tcb, was_writeable);
+}
+
+void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+{
+    const struct tcp_view *v = &p->tcp;
+    struct ack_event e = {0};
+    bool outstanding = tcb->packets_out > 0;
+    bool bare = p->data_len == 0 && (v->flags & (TCP_SYN | TCP_FIN)) == 0 && v->ack == tcb->snd_una;
+    if (seq_gt(v->ack, tcb->snd_una))
+        ack_advance(t, tcb, p, &e);
+    bool window_changed = window_update(tcb, v);
+    e.duplicate = bare && outstanding && !window_changed;
+    if ((v->opt.has & TCP_OPT_HAS_SACK) != 0)
+        recovery_sack(t, tcb, &v->opt, &e);
+    if (outstanding && (e.advanced || e.duplicate || e.delivered > 0))
+        recovery_on_ack(t, tcb, &e);
+    probing_answered(tcb);
+    if (tcb->sndq_head != 0 && (e.advanced || window_changed || e.duplicate || e.delivered > 0))
+        tcb_touch(t, tcb);
+}
+
+void input_established(struct tcp *t, struct tcb *tcb)
+{
+    options_start_receiving(t, tcb);
+    tcb->snd_sml = tcb->snd_una;
+    tcb->recover = tcb->snd_una - 1;
+    tcb->last_rcv = tcp_msec(t->ctx->now);
+    tcb->last_data_rcv = tcb->last_rcv - t->ctx->tun->tcp_delack_ms;
+    sndbuf_expand(t, tcb);
+    timers_keepalive(t, tcb);
+    count(&t->ctx->counters, CNT_TCP_ESTABLISHED);
+}
+
+/* The fifth step in SYN-RECEIVED (after a simultaneous open). */
+static enum step ack_in_syn_received(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if (!seq_gt(p->tcp.ack, tcb->snd_una) || seq_gt(p->tcp.ack, tcb->snd_nxt)) {
+        transmit_reset_for(t, p); /* <SEQ=SEG.ACK><CTL=RST> */
+        return step_drop(p, CNT_DROP_TCP_ACK);
+    }
+    tcb_set_state(t, tcb, TCP_S_ESTABLISHED);
+    tcb->snd_wnd = tcb->max_wnd = (uint32_t)p->tcp.window << tcb->snd_wscale;
+    tcb->snd_wl1 = p->tcp.seq;
+    tcb->snd_wl2 = p->tcp.ack;
+    input_established(t, tcb);
+    tcb_notify(t, tcb, EPOLLOUT);
+    return STEP_NEXT;
+}
+
+/* Our FIN is acknowledged. */
+static enum step fin_acked(struct tcp *t, struct tcb *tcb)
+{
+    switch (tcb->state) {
+    case TCP_S_FIN_WAIT_1:
+        tcb_set_state(t, tcb, TCP_S_FIN_WAIT_2);
+        tcb_notify(t, tcb, EPOLLOUT);
+        if (tcb_is(tcb, TCB_ORPHAN)) {
+            if (opts_of(t, tcb)->linger2_s < 0) {
+                tcb_end(t, tcb, 0);
+                return STEP_END;
+            }
+            timers_orphan_fin_wait_2(t, tcb);
+        }
+        return STEP_NEXT;
+    case TCP_S_CLOSING:
+        time_wait_enter(t, tcb);
+        return STEP_END;
+    case TCP_S_LAST_ACK:
+        tcb_end(t, tcb, 0);
+        return STEP_END;
+    default:
+        return STEP_NEXT;
+    }
+}
+
+enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if ((p->tcp.flags & TCP_ACK) == 0)
+        return step_drop(p, CNT_DROP_TCP_NO_ACK);
+    if (tcb->state == TCP_S_SYN_RECEIVED && ack_in_syn_received(t, tcb, p) == STEP_END)
+        return STEP_END;
+    /* RFC 5961 section 5.2: neither the future nor a past beyond any window is believed. */
+    if (seq_gt(p->tcp.ack, tcb->snd_nxt) || seq_lt(p->tcp.ack, tcb->snd_una - tcb->max_wnd)) {
+        challenge_ack(t, tcb);
+        return step_drop(p, CNT_DROP_TCP_ACK);
+    }
+    ack_process(t, tcb, p);
+    if (tcb_is(tcb, TCB_FIN_SENT) && tcb->snd_una == tcb->snd_nxt)
+        return fin_acked(t, tcb);
+    return STEP_NEXT;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* RFC 9293 section 3.10.7.4: the numbered steps, in order, for every state but CLOSED, LISTEN and
+ * SYN-SENT. The third (security) does not exist here; the fifth has a file of its own. */
+#include <errno.h>
+
+#include "base/mbuf.h"
+#include "tcp/input.h"
+#include "tcp/options.h"
+#include "tcp/rcv_queue.h"
+#include "tcp/reassembly.h"
+#include "tcp/tcp_private.h"
+#include "tcp/timers.h"
+#include "tcp/transmit.h"
+
+#define CHALLENGE_PER_SECOND 1000u     /* of a worker; what remains of it is not predictable */
+#define INVALID_RATELIMIT_MS 500u      /* of a connection (Linux's tcp_invalid_ratelimit) */
+#define PAWS_IDLE_MS (24u * 86400000u) /* RFC 7323 section 5.5 */
+
+/* ---- ACKs for what should not have come ---- */
+
+static bool oow_limited(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t now = tcp_msec(t->ctx->now);
+    if (tcb->last_challenge != 0 && now - tcb->last_challenge < INVALID_RATELIMIT_MS) {
+        count(&t->ctx->counters, CNT_TCP_CHALLENGE_LIMITED);
+        return true;
+    }
+    tcb->last_challenge = now | 1;
+    return false;
+}
+
+void challenge_ack(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t second = (uint32_t)(t->ctx->now / NSEC_PER_SEC);
+    if (oow_limited(t, tcb))
+        return;
+    if (t->challenge_second != second) {
+        t->challenge_second = second;
+        t->challenge_left = CHALLENGE_PER_SECOND / 2 + rng_below(&t->ctx->rng, CHALLENGE_PER_SECOND);
+    }
+    if (t->challenge_left == 0) {
+        count(&t->ctx->counters, CNT_TCP_CHALLENGE_LIMITED);
+        return;
+    }
+    t->challenge_left--;
+    count(&t->ctx->counters, CNT_TCP_CHALLENGE);
+    tcb->flags |= TCB_ACK_NOW;
+    tcb_touch(t, tcb);
+}
+
+/* "If an incoming segment is not acceptable, an acknowledgment should be sent in reply." Old data is
+ * reported as duplicate (RFC 2883); what carries no data is answered only so often, or two ends that
+ * disagree would answer each other for ever. */
+static void duplicate_ack(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+{
+    if (p->data_len == 0 && oow_limited(t, tcb))
+        return;
+    if (p->data_len > 0 && seq_lt(p->tcp.seq, tcb->rcv_nxt)) {
+        options_quick_acks(t, tcb);
+        reassembly_duplicate(t, tcb, p->tcp.seq, seq_min(p->tcp.seq + p->data_len, tcb->rcv_nxt));
+    }
+    tcb->flags |= TCB_ACK_NOW;
+    tcb_touch(t, tcb);
+}
+
+/* ---- first: sequence number ---- */
+
+/* RFC 7323 section 5.3 R1. */
+static enum step step_paws(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if (!tcb_is(tcb, TCB_TS) || (p->tcp.opt.has & TCP_OPT_HAS_TS) == 0 || (p->tcp.flags & TCP_RST) != 0)
+        return STEP_NEXT;
+    if ((int32_t)(p->tcp.opt.tsval - tcb->ts_recent) >= 0 ||
+        tcp_msec(t->ctx->now) - tcb->ts_recent_at > PAWS_IDLE_MS)
+        return STEP_NEXT;
+    /* A bare ACK that was overtaken is no news and no attack: its timestamp is a little old. */
+    bool overtaken = p->data_len == 0 && p->tcp.seq == tcb->rcv_nxt && p->tcp.ack == tcb->snd_una;
+    if (!overtaken)
+        duplicate_ack(t, tcb, p);
+    return step_drop(p, CNT_DROP_TCP_PAWS);
+}
+
+/* Linux's reading of the four cases of the RFC's table: a segment that ends before what was acknowledged
+ * or begins beyond the window is refused; what overlaps is trimmed when its text is taken. */
+static enum step step_sequence(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    seq_t end = p->tcp.seq + segment_space(p);
+    if (seq_geq(end, tcb->rcv_wup) && seq_leq(p->tcp.seq, tcb->rcv_nxt + rcv_window_left(tcb)))
+        return STEP_NEXT;
+    if ((p->tcp.flags & TCP_RST) == 0) {
+        if ((p->tcp.flags & TCP_SYN) != 0)
+            challenge_ack(t, tcb);
+        else
+            duplicate_ack(t, tcb, p);
+    }
+    return step_drop(p, CNT_DROP_TCP_SEQUENCE);
+}
+
+void timestamp_update(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+{
+    if (!tcb_is(tcb, TCB_TS) || (p->tcp.opt.has & TCP_OPT_HAS_TS) == 0 || seq_gt(p->tcp.seq, tcb->rcv_wup))
+        return;
+    if ((int32_t)(p->tcp.opt.tsval - tcb->ts_recent) < 0 &&
+        tcp_msec(t->ctx->now) - tcb->ts_recent_at <= PAWS_IDLE_MS)
+        return;
+    tcb->ts_recent = p->tcp.opt.tsval;
+    tcb->ts_recent_at = tcp_msec(t->ctx->now);
+}
+
+/* ---- second: RST ---- */
+
+static int reset_errno(const struct tcb *tcb)
+{
+    switch (tcb->state) {
+    case TCP_S_SYN_RECEIVED:
+        return tcb_is(tcb, TCB_PASSIVE) ? ECONNRESET : ECONNREFUSED;
+    case TCP_S_CLOSE_WAIT:
+        return EPIPE;
+    case TCP_S_CLOSING:
+    case TCP_S_LAST_ACK:
+        return 0;
+    default:
+        return ECONNRESET;
+    }
+}
+
+/* RFC 5961 section 3.2: only the exact next number resets; one elsewhere in the window is asked about. */
+static enum step step_rst(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if ((p->tcp.flags & TCP_RST) == 0)
+        return STEP_NEXT;
+    if (p->tcp.seq != tcb->rcv_nxt) {
+        challenge_ack(t, tcb);
+        return step_drop(p, CNT_DROP_TCP_RST);
+    }
+    count(&t->ctx->counters, CNT_TCP_RST_IN);
+    tcb_end(t, tcb, reset_errno(tcb));
+    return STEP_END;
+}
+
+/* ---- fourth: SYN ---- */
+
+/* RFC 5961 section 4.2: whatever its number, a SYN in a synchronized state is asked about. */
+static enum step step_syn(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if ((p->tcp.flags & TCP_SYN) == 0)
+        return STEP_NEXT;
+    challenge_ack(t, tcb);
+    return step_drop(p, CNT_DROP_TCP_SYN);
+}
+
+/* ---- sixth: URG ---- */
+
+/* The pointer is taken as one past the urgent byte, as everybody does (RFC 6093 section 3.1). */
+static void urgent_mark(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+{
+    seq_t at = p->tcp.seq + p->tcp.urgent - (p->tcp.urgent != 0);
+    if (seq_lt(at, tcb->copied_seq) || seq_lt(at, tcb->rcv_nxt))
+        return;
+    if (tcb_is(tcb, TCB_URG_RCVD) && seq_leq(at, tcb->urg_seq))
+        return;
+    tcb->urg_seq = at;
+    tcb->flags = (tcb->flags | TCB_URG_RCVD) & ~(TCB_URG_VALID | TCB_URG_READ);
+    tcb_notify(t, tcb, EPOLLPRI);
+}
+
+static enum step step_urg(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if ((p->tcp.flags & TCP_URG) != 0)
+        urgent_mark(t, tcb, p);
+    if (!tcb_is(tcb, TCB_URG_RCVD) || tcb_is(tcb, TCB_URG_VALID | TCB_URG_READ))
+        return STEP_NEXT;
+    uint32_t off = tcb->urg_seq - p->tcp.seq;
+    if (off < p->data_len) {
+        mbuf_copy_out(p->m, p->data_off + off, &tcb->urg_byte, 1);
+        tcb->flags |= TCB_URG_VALID;
+        tcb_notify(t, tcb, EPOLLPRI);
+    }
+    return STEP_NEXT;
+}
+
+/* ---- seventh: text ---- */
+
+/* The payload alone, out of p. */
+static struct rte_mbuf *payload_take(struct pkt *p)
+{
+    struct rte_mbuf *m = p->m;
+    p->m = NULL;
+    if (likely(p->data_off < m->data_len)) {
+        m->data_off = (uint16_t)(m->data_off + p->data_off);
+        m->data_len = (uint16_t)(m->data_len - p->data_off);
+        m->pkt_len -= p->data_off;
+        return m;
+    }
+    return mbuf_trim_front_take(m, p->data_off);
+}
+
+/* Linux's tcp_measure_rcv_mss: segments as large as the peer makes them, not merged ones. */
+static void measure_rcv_mss(struct tcb *tcb, uint32_t len)
+{
+    if (len <= tcb->rcv_mss)
+        return;
+    uint32_t most = tcb->path.mtu > 40 ? tcb->path.mtu - 40u : len;
+    tcb->rcv_mss = (uint16_t)RTE_MAX(RTE_MIN(len, most), (uint32_t)tcb->rcv_mss);
+}
+
+/* RFC 9293 section 3.8.6.3 with Linux's quick start: every second full segment at once, others may wait
+ * for a reply to ride on. */
+static void schedule_ack(struct tcp *t, struct tcb *tcb)
+{
+    tcb_touch(t, tcb);
+    if (tcb->rcv_nxt - tcb->rcv_wup > tcb->rcv_mss || (tcb->quick_acks > 0 && !tcb_is(tcb, TCB_PINGPONG)))
+        tcb->flags |= TCB_ACK_NOW;
+    else
+        timers_ack_delayed(t, tcb);
+}
+
+static void data_arrived(struct tcp *t, struct tcb *tcb, uint32_t len)
+{
+    measure_rcv_mss(tcb, len);
+    tcb->last_data_rcv = tcp_msec(t->ctx->now);
+}
+
+void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    uint32_t len = p->data_len;
+    struct rte_mbuf *m = payload_take(p);
+    uint32_t charge = tcb->rcvq_charge;
+    data_arrived(t, tcb, len);
+    rcv_queue_append_take(t, tcb, m);
+    rcv_window_grow(t, tcb, len, tcb->rcvq_charge - charge);
+    if (tcb->ooo != 0) {
+        bool hole = reassembly_has_hole(t, tcb);
+        reassembly_deliver(t, tcb);
+        tcb->ack_owed = 0; /* they were about a hole that is filled */
+        if (hole)
+            tcb->flags |= TCB_ACK_NOW; /* RFC 5681 section 4.2 */
+    }
+    schedule_ack(t, tcb);
+    tcb_notify(t, tcb, EPOLLIN);
+}
+
+/* RFC 5681 section 4.2: an immediate ACK for each, so that the sender can count. */
+static void text_out_of_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    uint32_t len = p->data_len;
+    data_arrived(t, tcb, len);
+    tcb->flags &= ~TCB_PINGPONG;
+    options_quick_acks(t, tcb);
+    reassembly_insert_take(t, tcb, p->tcp.seq, payload_take(p), len);
+    if (tcb->ack_owed < UINT8_MAX)
+        tcb->ack_owed++;
+    tcb_touch(t, tcb);
+}
+
+/* Cuts the segment to the window. A FIN beyond it goes with what was cut. */
+static void trim_to_window(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if (seq_lt(p->tcp.seq, tcb->rcv_nxt)) {
+        uint32_t old = RTE_MIN(tcb->rcv_nxt - p->tcp.seq, p->data_len);
+        if (old > 0) {
+            options_quick_acks(t, tcb);
+            reassembly_duplicate(t, tcb, p->tcp.seq, p->tcp.seq + old);
+            tcb->flags |= TCB_ACK_NOW;
+            tcb_touch(t, tcb);
+        }
+        p->tcp.seq += old;
+        p->data_len -= old;
+        if (old > 0) {
+            p->m = mbuf_trim_front_take(p->m, p->data_off + old);
+            p->data_off = 0;
+        }
+    }
+    seq_t edge = tcb->rcv_nxt + rcv_window_left(tcb);
+    seq_t end = p->tcp.seq + p->data_len;
+    if (seq_gt(end, edge)) {
+        uint32_t cut = RTE_MIN(end - edge, p->data_len);
+        p->data_len -= cut;
+        p->tcp.flags &= (uint8_t)~TCP_FIN;
+        if (p->data_len > 0)
+            p->m = mbuf_trim_tail_take(p->m, cut);
+        tcb->flags |= TCB_ACK_NOW; /* it knows our window badly */
+        tcb_touch(t, tcb);
+    }
+}
+
+/* Nobody will read it: RFC 1122 section 4.2.2.13, the peer shall know by a RST. */
+static bool text_after_close(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+{
+    bool fin_wait = tcb->state == TCP_S_FIN_WAIT_1 || tcb->state == TCP_S_FIN_WAIT_2;
+    if (!fin_wait || !tcb_is(tcb, TCB_ORPHAN | TCB_SHUT_RD) || p->data_len == 0 ||
+        !seq_gt(p->tcp.seq + p->data_len, tcb->rcv_nxt))
+        return false;
+    transmit_reset_for(t, p);
+    tcb_end(t, tcb, ECONNRESET);
+    return true;
+}
+
+static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if (tcb->state != TCP_S_ESTABLISHED && tcb->state != TCP_S_FIN_WAIT_1 && tcb->state != TCP_S_FIN_WAIT_2) {
+        if (p->data_len > 0 || (p->tcp.flags & TCP_FIN) != 0)
+            duplicate_ack(t, tcb, p); /* the peer's FIN has come before: this is a retransmission */
+        return STEP_END;
+    }
+    if (text_after_close(t, tcb, p))
+        return STEP_END;
+    trim_to_window(t, tcb, p);
+    if (p->data_len == 0)
+        return STEP_NEXT;
+    if (p->tcp.seq != tcb->rcv_nxt) {
+        text_out_of_order(t, tcb, p);
+        return STEP_NEXT;
+    }
+    while (!rcv_queue_has_room(t, tcb, mbuf_charge(p->m))) {
+        if (reassembly_shed(t, tcb)) /* what is in order is worth more */
+            continue;
+        tcb->flags |= TCB_ACK_NOW;
+        tcb_touch(t, tcb);
+        return step_drop(p, CNT_DROP_TCP_RCVBUF);
+    }
+    text_in_order(t, tcb, p);
+    return STEP_NEXT;
+}
+
+/* ---- eighth: FIN ---- */
+
+static void fin_take(struct tcp *t, struct tcb *tcb)
+{
+    tcb->rcv_nxt++;
+    tcb->flags |= TCB_FIN_RCVD | TCB_ACK_NOW;
+    tcb_touch(t, tcb);
+    reassembly_purge(t, tcb);
+    switch (tcb->state) {
+    case TCP_S_ESTABLISHED:
+        tcb_set_state(t, tcb, TCP_S_CLOSE_WAIT);
+        break;
+    case TCP_S_FIN_WAIT_1:
+        tcb_set_state(t, tcb, TCP_S_CLOSING); /* our FIN is not acknowledged, or the fifth step had seen it */
+        break;
+    default: /* FIN-WAIT-2 */
+        time_wait_enter(t, tcb);
+        return;
+    }
+    tcb_notify(t, tcb, EPOLLIN | EPOLLRDHUP);
+}
+
+static void step_fin(struct tcp *t, struct tcb *tcb, const struct pkt *p, seq_t fin)
+{
+    if ((p->tcp.flags & TCP_FIN) != 0 && !tcb_is(tcb, TCB_FIN_RCVD)) {
+        if (fin == tcb->rcv_nxt)
+            fin_take(t, tcb);
+        else if (seq_gt(fin, tcb->rcv_nxt))
+            reassembly_fin(t, tcb, fin);
+    } else if (reassembly_fin_due(t, tcb)) {
+        fin_take(t, tcb);
+    }
+}
+
+/* ---- in order ---- */
+
+void input_steps_from_ack(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if (ack_step(t, tcb, p) == STEP_END)
+        return;
+    if (step_urg(t, tcb, p) == STEP_END)
+        return;
+    seq_t fin = p->tcp.seq + p->data_len;
+    if (step_text(t, tcb, p) == STEP_END)
+        return;
+    step_fin(t, tcb, p, fin);
+}
+
+void input_steps(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    tcb->last_rcv = tcp_msec(t->ctx->now);
+    if (step_paws(t, tcb, p) == STEP_END || step_sequence(t, tcb, p) == STEP_END)
+        return;
+    if (step_rst(t, tcb, p) == STEP_END || step_syn(t, tcb, p) == STEP_END)
+        return;
+    timestamp_update(t, tcb, p);
+    input_steps_from_ack(t, tcb, p);
+}

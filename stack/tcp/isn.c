@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tcp/isn.h"
+
+#define ISN_TICK_SHIFT 6 /* 64 ns; RFC 9293 section 3.4.1 wants a tick of 4 us or less */
+
+void isn_init(struct isn *i, struct rng *r)
+{
+    i->secret = rng_key(r);
+    i->ts_secret = rng_key(r);
+}
+
+seq_t isn_make(const struct isn *i, const struct flow_key *f, nsec_t now)
+{
+    return (seq_t)siphash(&i->secret, f, sizeof *f) + (seq_t)(now >> ISN_TICK_SHIFT);
+}
+
+uint32_t isn_ts_offset(const struct isn *i, const struct flow_key *f)
+{
+    struct ip_addr ends[2] = {f->local, f->remote};
+    return (uint32_t)siphash(&i->ts_secret, ends, sizeof ends);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tcp/rcv_queue.h"
+
+#include <string.h>
+
+#include "base/mbuf.h"
+#include "tcp/tcp_private.h"
+
+#define RCV_COPY_MAX 256u /* up to here copying is cheaper than holding a buffer */
+
+static uint32_t seg_charge(const struct rte_mbuf *seg)
+{
+    return (uint32_t)sizeof *seg + seg->buf_len;
+}
+
+bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
+{
+    return tcb->rcvq_charge <= tcb->rcvbuf && t->pinned + charge <= t->pinned_max;
+}
+
+void rcv_queue_charge(struct tcp *t, struct tcb *tcb, uint32_t bytes)
+{
+    tcb->rcvq_charge += bytes;
+    t->pinned += bytes;
+}
+
+void rcv_queue_uncharge(struct tcp *t, struct tcb *tcb, uint32_t bytes)
+{
+    tcb->rcvq_charge -= bytes;
+    t->pinned -= bytes;
+}
+
+void rcv_chain_free(struct rte_mbuf *m)
+{
+    while (m != NULL) {
+        struct rte_mbuf *next = m->next;
+        rte_pktmbuf_free_seg(m);
+        m = next;
+    }
+}
+
+uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, struct rte_mbuf *m, bool squeeze)
+{
+    struct rte_mbuf *last = *tail;
+    uint32_t bytes = m->pkt_len;
+    if (last != NULL && m->next == NULL && (bytes <= RCV_COPY_MAX || squeeze) && mbuf_writable(last) &&
+        rte_pktmbuf_tailroom(last) >= bytes) {
+        memcpy(rte_pktmbuf_mtod_offset(last, uint8_t *, last->data_len), rte_pktmbuf_mtod(m, uint8_t *), bytes);
+        last->data_len = (uint16_t)(last->data_len + bytes);
+        rte_pktmbuf_free_seg(m);
+        return 0;
+    }
+    if (last != NULL)
+        last->next = m;
+    else
+        *head = m;
+    uint32_t charge = seg_charge(m);
+    while (m->next != NULL) {
+        m = m->next;
+        charge += seg_charge(m);
+    }
+    *tail = m;
+    return charge;
+}
+
+void rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
+{
+    tcb->rcv_nxt += m->pkt_len;
+    bool squeeze = tcb->rcvq_charge > tcb->rcvbuf / 2;
+    rcv_queue_charge(t, tcb, rcv_chain_append_take(&tcb->rcvq_head, &tcb->rcvq_tail, m, squeeze));
+}
+
+void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail, uint32_t bytes)
+{
+    if (tcb->rcvq_tail != NULL)
+        tcb->rcvq_tail->next = head;
+    else
+        tcb->rcvq_head = head;
+    tcb->rcvq_tail = tail;
+    tcb->rcv_nxt += bytes;
+}
+
+static void rcv_queue_drop_head(struct tcp *t, struct tcb *tcb)
+{
+    struct rte_mbuf *seg = tcb->rcvq_head;
+    tcb->rcvq_head = seg->next;
+    if (tcb->rcvq_head == NULL)
+        tcb->rcvq_tail = NULL;
+    rcv_queue_uncharge(t, tcb, seg_charge(seg));
+}
+
+void rcv_queue_purge(struct tcp *t, struct tcb *tcb)
+{
+    while (tcb->rcvq_head != NULL) {
+        struct rte_mbuf *seg = tcb->rcvq_head;
+        rcv_queue_drop_head(t, tcb);
+        rte_pktmbuf_free_seg(seg);
+    }
+}
+
+void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const struct iovec *iov, size_t iov_off)
+{
+    const struct rte_mbuf *seg = tcb->rcvq_head;
+    while (iov_off >= iov->iov_len && len > 0) {
+        iov_off -= iov->iov_len;
+        iov++;
+    }
+    while (len > 0) {
+        while (off >= seg->data_len) {
+            off -= seg->data_len;
+            seg = seg->next;
+        }
+        uint32_t n = RTE_MIN(len, seg->data_len - off);
+        if (n > iov->iov_len - iov_off)
+            n = (uint32_t)(iov->iov_len - iov_off);
+        memcpy((uint8_t *)iov->iov_base + iov_off, rte_pktmbuf_mtod_offset(seg, const uint8_t *, off), n);
+        off += n;
+        iov_off += n;
+        len -= n;
+        while (len > 0 && iov_off == iov->iov_len) {
+            iov++;
+            iov_off = 0;
+        }
+    }
+}
+
+void rcv_queue_consume(struct tcp *t, struct tcb *tcb, uint32_t n)
+{
+    tcb->copied_seq += n;
+    while (n > 0) {
+        struct rte_mbuf *seg = tcb->rcvq_head;
+        if (n < seg->data_len) {
+            seg->data_off = (uint16_t)(seg->data_off + n);
+            seg->data_len = (uint16_t)(seg->data_len - n);
+            return;
+        }
+        n -= seg->data_len;
+        rcv_queue_drop_head(t, tcb);
+        rte_pktmbuf_free_seg(seg);
+    }
+}
+
+/* The first n bytes of the first segment, which has more, as a buffer that shares its memory. */
+static struct rte_mbuf *rcv_queue_detach_part(struct tcp *t, struct tcb *tcb, uint32_t n)
+{
+    struct rte_mbuf *part = mbuf_alloc_hdr(t->ctx);
+    if (part == NULL)
+        return NULL;
+    rte_pktmbuf_attach(part, tcb->rcvq_head);
+    part->data_len = (uint16_t)n;
+    part->pkt_len = n;
+    rcv_queue_consume(t, tcb, n);
+    return part;
+}
+
+struct rte_mbuf *rcv_queue_detach(struct tcp *t, struct tcb *tcb, uint32_t n)
+{
+    struct rte_mbuf *head = NULL, **link = &head;
+    uint32_t bytes = 0;
+    uint16_t segs = 0;
+    if (tcb->rcvq_head->data_len > n)
+        return rcv_queue_detach_part(t, tcb, n);
+    while (tcb->rcvq_head != NULL && bytes + tcb->rcvq_head->data_len <= n && segs < RTE_MBUF_MAX_NB_SEGS) {
+        struct rte_mbuf *seg = tcb->rcvq_head;
+        rcv_queue_drop_head(t, tcb);
+        *link = seg;
+        link = &seg->next;
+        bytes += seg->data_len;
+        segs++;
+        seg->nb_segs = 1;
+    }
+    *link = NULL;
+    head->pkt_len = bytes;
+    head->nb_segs = segs;
+    tcb->copied_seq += bytes;
+    return head;
+}
+
+/* ---- the window ---- */
+
+uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss)
+{
+    uint32_t space = rcv_window_of_space(rcvbuf);
+    if (space > mss)
+        space -= space % mss;
+    return RTE_MIN(space, (uint32_t)UINT16_MAX);
+}
+
+uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf)
+{
+    uint32_t space = rcv_window_of_space(rcvbuf);
+    if (t->ctx->tun->tcp_rmem.max > space)
+        space = t->ctx->tun->tcp_rmem.max;
+    uint8_t scale = 0;
+    while (scale < 14 && space >> scale > UINT16_MAX)
+        scale++;
+    return scale;
+}
+
+static uint32_t round_up_pow2(uint32_t n, unsigned shift)
+{
+    uint32_t unit = 1u << shift;
+    return (n + unit - 1) & ~(unit - 1);
+}
+
+/* RFC 9293 section 3.8.6.2.2 by Linux's rules: nothing below a segment or a sixteenth of the buffer is
+ * offered, and without scaling the window moves in whole segments. */
+uint32_t rcv_window_free(const struct tcp *t, const struct tcb *tcb)
+{
+    uint32_t full = rcv_window_of_space(tcb->rcvbuf);
+    uint32_t mss = RTE_MIN((uint32_t)tcb->rcv_mss, full);
+    uint32_t free = tcb->rcvq_charge < tcb->rcvbuf ? rcv_window_of_space(tcb->rcvbuf - tcb->rcvq_charge) : 0;
+    uint64_t cap = t->pinned < t->pinned_max ? (t->pinned_max - t->pinned) / 2 : 0;
+    if (free > cap)
+        free = (uint32_t)cap;
+    if (free < full / 2 && (free < full / 16 || free < mss))
+        return 0;
+    if (free > tcb->rcv_ssthresh)
+        free = tcb->rcv_ssthresh;
+    if (tcb->rcv_wscale != 0)
+        return round_up_pow2(free, tcb->rcv_wscale);
+    uint32_t window = tcb->rcv_wnd;
+    if (window + mss <= free || window > free)
+        return free - free % mss;
+    return mss == full && free > window + full / 2 ? free : window;
+}
+
+uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t left = rcv_window_left(tcb), window = rcv_window_free(t, tcb);
+    if (window < left)
+        window = round_up_pow2(left, tcb->rcv_wscale);
+    uint32_t max = (uint32_t)UINT16_MAX << tcb->rcv_wscale;
+    if (window > max)
+        window = max;
+    tcb->rcv_wnd = window;
+    tcb->rcv_wup = tcb->rcv_nxt;
+    return (uint16_t)(window >> tcb->rcv_wscale);
+}
+
+void rcv_window_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes, uint32_t charge)
+{
+    uint32_t clamp = rcv_window_of_space(tcb->rcvbuf);
+    if (tcb->rcv_ssthresh >= clamp || rcv_window_of_space(charge) > bytes)
+        return;
+    tcb->rcv_ssthresh = RTE_MIN(clamp, tcb->rcv_ssthresh + 2u * tcb->rcv_mss);
+}
+
+/* RFC 9293 section 3.8.6.2.2: the window is worth an update when it has at least doubled. */
+void rcv_window_opened(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t left = rcv_window_left(tcb);
+    if (left * 2 > rcv_window_of_space(tcb->rcvbuf))
+        return;
+    uint32_t window = rcv_window_free(t, tcb);
+    if (window == 0 || window < left * 2)
+        return;
+    tcb->flags |= TCB_ACK_NOW;
+    tcb_touch(t, tcb);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The receive queue: in-order payload as one chain of mbuf segments, charged by what it pins (whole
+ * buffers) against SO_RCVBUF and the worker's cap; and the window that follows from what is free, never
+ * shrunk, in steps worth announcing. */
+#ifndef PLX_TCP_RCV_QUEUE_H
+#define PLX_TCP_RCV_QUEUE_H
+
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "tcp/tcb.h"
+
+struct tcp;
+
+/* Appends a chain of payload that begins at rcv_nxt and advances rcv_nxt. Owns m. Small ones are copied
+ * into the tail room of what is there. */
+void rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m);
+/* The same for a chain of segments that is charged to this connection already (from reassembly). */
+void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail, uint32_t bytes);
+/* Adds m to the chain of segments head .. tail, by copying where that spares a buffer. Owns m. What the
+ * chain pins now in addition. */
+uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, struct rte_mbuf *m, bool squeeze);
+/* Frees a chain of segments. */
+void rcv_chain_free(struct rte_mbuf *m);
+void rcv_queue_purge(struct tcp *t, struct tcb *tcb);
+/* Would `charge` more bytes be within SO_RCVBUF and the worker's cap? */
+bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
+void rcv_queue_charge(struct tcp *t, struct tcb *tcb, uint32_t bytes);
+void rcv_queue_uncharge(struct tcp *t, struct tcb *tcb, uint32_t bytes);
+
+/* Unread in-order bytes (an urgent byte held apart included). */
+static inline uint32_t rcv_queue_bytes(const struct tcb *tcb)
+{
+    return tcb->rcv_nxt - tcb->copied_seq - (tcb_is(tcb, TCB_FIN_RCVD) ? 1 : 0);
+}
+
+/* Copies [off, off+len) of the queue to iov from byte iov_off on; the caller knows it is there. */
+void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const struct iovec *iov, size_t iov_off);
+/* The first n bytes have been read. */
+void rcv_queue_consume(struct tcp *t, struct tcb *tcb, uint32_t n);
+/* The first n bytes as a chain that the caller owns. NULL without memory (a shared boundary buffer). */
+struct rte_mbuf *rcv_queue_detach(struct tcp *t, struct tcb *tcb, uint32_t n);
+
+/* What of the announced window is left, from rcv_nxt. */
+static inline uint32_t rcv_window_left(const struct tcb *tcb)
+{
+    int32_t left = (int32_t)(tcb->rcv_wup + tcb->rcv_wnd - tcb->rcv_nxt);
+    return left > 0 ? (uint32_t)left : 0;
+}
+
+/* The share of a buffer that may be announced: half, the rest is for what packets pin beyond their bytes. */
+static inline uint32_t rcv_window_of_space(uint32_t bytes)
+{
+    return bytes / 2;
+}
+
+/* First window and scale for a SYN (as Linux's tcp_select_initial_window). */
+uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss);
+uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf);
+/* The window that could be announced now, from rcv_nxt, before the rule that it never shrinks. */
+uint32_t rcv_window_free(const struct tcp *t, const struct tcb *tcb);
+/* Decides it, records it as announced; the header's 16-bit field. */
+uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb);
+/* A segment of `bytes` came in at a price of `charge`: may the window grow? */
+void rcv_window_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes, uint32_t charge);
+/* The application has read: is it worth telling the peer? */
+void rcv_window_opened(struct tcp *t, struct tcb *tcb);
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tcp/snd_queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/mbuf.h"
+#include "tcp/tcp_private.h"
+
+struct snd_rec *snd_rec_at(const struct tcp *t, uint32_t index)
+{
+    return (struct snd_rec *)slab_at(&t->records, index);
+}
+
+static uint16_t charge_of(const struct rte_mbuf *seg)
+{
+    return (uint16_t)((sizeof *seg + seg->buf_len + SND_CHARGE_UNIT - 1) / SND_CHARGE_UNIT);
+}
+
+static void rec_charge(struct tcb *tcb, struct snd_rec *r, uint32_t units)
+{
+    r->charge = (uint16_t)(r->charge + units);
+    tcb->sndq_charge += units * SND_CHARGE_UNIT;
+}
+
+/* A record at the end of the queue, for data that begins at write_seq. 0: none to be had. */
+static uint32_t rec_append(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t i = slab_alloc(&t->records);
+    if (i == 0) {
+        count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
+        return 0;
+    }
+    struct snd_rec *r = snd_rec_at(t, i);
+    r->seq = tcb->write_seq;
+    r->prev = tcb->sndq_tail;
+    if (tcb->sndq_tail != 0)
+        snd_rec_at(t, tcb->sndq_tail)->next = i;
+    else
+        tcb->sndq_head = i;
+    tcb->sndq_tail = i;
+    if (tcb->sndq_unsent == 0)
+        tcb->sndq_unsent = i;
+    return i;
+}
+
+/* Gives back the references on the mbuf segments that the record covers. */
+static void rec_release(struct snd_rec *r)
+{
+    struct rte_mbuf *seg = r->m;
+    uint32_t left = (uint32_t)r->off + r->len;
+    while (seg != NULL) {
+        struct rte_mbuf *next = seg->next;
+        uint32_t here = seg->data_len;
+        rte_pktmbuf_free_seg(seg);
+        if (left <= here)
+            break;
+        left -= here;
+        seg = next;
+    }
+}
+
+static void rec_free(struct tcp *t, struct tcb *tcb, uint32_t i)
+{
+    struct snd_rec *r = snd_rec_at(t, i);
+    rec_release(r);
+    tcb->sndq_charge -= r->charge * SND_CHARGE_UNIT;
+    if (r->prev != 0)
+        snd_rec_at(t, r->prev)->next = r->next;
+    else
+        tcb->sndq_head = r->next;
+    if (r->next != 0)
+        snd_rec_at(t, r->next)->prev = r->prev;
+    else
+        tcb->sndq_tail = r->prev;
+    if (tcb->sndq_unsent == i)
+        tcb->sndq_unsent = r->next;
+    slab_free(&t->records, i);
+}
+
+void snd_queue_pop(struct tcp *t, struct tcb *tcb)
+{
+    rec_free(t, tcb, tcb->sndq_head);
+}
+
+void snd_queue_purge(struct tcp *t, struct tcb *tcb)
+{
+    while (tcb->sndq_head != 0)
+        rec_free(t, tcb, tcb->sndq_head);
+    tcb->packets_out = tcb->sacked_out = tcb->lost_out = tcb->retrans_out = 0;
+}
+
+/* ---- filling ---- */
+
+struct iov_cursor {
+    const struct iovec *iov;
+    int n;
+    size_t off; /* in the first */
+};
+
+static void cursor_copy(struct iov_cursor *c, uint8_t *to, uint32_t len)
+{
+    while (len > 0) {
+        size_t n = c->iov->iov_len - c->off;
+        if (n > len)
+            n = len;
+        memcpy(to, (const uint8_t *)c->iov->iov_base + c->off, n);
+        to += n;
+        len -= (uint32_t)n;
+        c->off += n;
+        if (c->off == c->iov->iov_len) {
+            c->iov++;
+            c->n--;
+            c->off = 0;
+        }
+    }
+}
+
+/* The mbuf segment behind the record's last byte if bytes may be added there. */
+static struct rte_mbuf *rec_last_segment(const struct snd_rec *r)
+{
+    struct rte_mbuf *seg = r->m;
+    uint32_t left = (uint32_t)r->off + r->len;
+    if (seg == NULL)
+        return NULL;
+    while (left > seg->data_len) {
+        left -= seg->data_len;
+        seg = seg->next;
+    }
+    return left == seg->data_len && seg->next == NULL && mbuf_writable(seg) ? seg : NULL;
+}
+
+/* The unsent record at the end that still has room for `mss` bytes in all, or NULL. */
+static struct snd_rec *rec_open(const struct tcp *t, const struct tcb *tcb)
+{
+    if (tcb->sndq_unsent == 0)
+        return NULL;
+    struct snd_rec *r = snd_rec_at(t, tcb->sndq_tail);
+    if ((r->flags & (SND_SYN | SND_FIN | SND_EOR)) != 0 || r->len >= tcb->snd_mss)
+        return NULL;
+    return rec_last_segment(r) != NULL ? r : NULL;
+}
+
+/* Adds up to `want` bytes to r, with as many buffers as that takes. Bytes added. */
+static uint32_t rec_fill(struct tcp *t, struct tcb *tcb, struct snd_rec *r, struct iov_cursor *c, uint32_t want)
+{
+    struct rte_mbuf *seg = rec_last_segment(r);
+    uint32_t done = 0;
+    while (done < want) {
+        uint32_t room = seg != NULL ? rte_pktmbuf_tailroom(seg) : 0;
+        if (room == 0) {
+            struct rte_mbuf *fresh = mbuf_alloc_data(t->ctx);
+            if (fresh == NULL)
+                break;
+            if (seg != NULL)
+                seg->next = fresh;
+            else
+                r->m = fresh;
+            rec_charge(tcb, r, charge_of(fresh));
+            seg = fresh;
+            room = rte_pktmbuf_tailroom(seg);
+        }
+        uint32_t n = RTE_MIN(room, want - done);
+        cursor_copy(c, rte_pktmbuf_mtod_offset(seg, uint8_t *, seg->data_len), n);
+        seg->data_len = (uint16_t)(seg->data_len + n);
+        done += n;
+    }
+    r->len = (uint16_t)(r->len + done);
+    tcb->write_seq += done;
+    return done;
+}
+
+size_t snd_queue_write(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int *err)
+{
+    struct iov_cursor c = {.iov = iov, .n = n};
+    size_t total = 0, done = 0;
+    for (int i = 0; i < n; i++)
+        total += iov[i].iov_len;
+    *err = -EAGAIN;
+    while (done < total) {
+        struct snd_rec *r = rec_open(t, tcb);
+        if (r == NULL) {
+            if (!snd_queue_has_room(tcb))
+                return done;
+            uint32_t i = rec_append(t, tcb);
+            if (i == 0)
+                break;
+            r = snd_rec_at(t, i);
+        }
+        r->flags &= (uint8_t)~SND_PUSH;
+        uint32_t want = (uint32_t)RTE_MIN(total - done, (size_t)(tcb->snd_mss - r->len));
+        uint32_t got = rec_fill(t, tcb, r, &c, want);
+        done += got;
+        if (got < want) {
+            if (r->len == 0)
+                rec_free(t, tcb, tcb->sndq_tail);
+            break;
+        }
+    }
+    if (done < total)
+        *err = -ENOBUFS;
+    return done;
+}
+
+void snd_queue_mark_end(struct tcp *t, struct tcb *tcb, uint8_t flags)
+{
+    if (tcb->sndq_unsent != 0)
+        snd_rec_at(t, tcb->sndq_tail)->flags |= flags;
+}
+
+/* ---- chains handed in ---- */
+
+/* Frees segments without data, so that each one left belongs to some record. */
+static struct rte_mbuf *chain_strip_empty(struct rte_mbuf *m)
+{
+    struct rte_mbuf *head = NULL, **link = &head;
+    while (m != NULL) {
+        struct rte_mbuf *next = m->next;
+        if (m->data_len == 0) {
+            m->next = NULL;
+            rte_pktmbuf_free_seg(m);
+        } else {
+            *link = m;
+            link = &m->next;
+        }
+        m = next;
+    }
+    *link = NULL;
+    return head;
+}
+
+static uint32_t chain_bytes(const struct rte_mbuf *m)
+{
+    uint32_t n = 0;
+    for (; m != NULL; m = m->next)
+        n += m->data_len;
+    return n;
+}
+
+static void chain_free(struct rte_mbuf *m)
+{
+    while (m != NULL) {
+        struct rte_mbuf *next = m->next;
+        rte_pktmbuf_free_seg(m);
+        m = next;
+    }
+}
+
+/* Points r at up to `mss` bytes from (*seg, *off) on, and moves that on. A segment that ends up in two
+ * records gets a reference for each. */
+static void rec_cover(struct tcb *tcb, struct snd_rec *r, struct rte_mbuf **seg, uint32_t *off)
+{
+    r->m = *seg;
+    r->off = (uint16_t)*off;
+    r->seq = tcb->write_seq;
+    if (*off > 0)
+        rte_mbuf_refcnt_update(*seg, 1);
+    uint32_t room = tcb->snd_mss;
+    while (room > 0 && *seg != NULL) {
+        uint32_t n = RTE_MIN(room, (uint32_t)(*seg)->data_len - *off);
+        if (*off == 0)
+            rec_charge(tcb, r, charge_of(*seg));
+        room -= n;
+        *off += n;
+        r->len = (uint16_t)(r->len + n);
+        if (*off == (*seg)->data_len) {
+            *seg = (*seg)->next;
+            *off = 0;
+        }
+    }
+    tcb->write_seq += r->len;
+}
+
+int snd_queue_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
+{
+    m = chain_strip_empty(m);
+    uint32_t bytes = chain_bytes(m);
+    uint32_t records = (bytes + tcb->snd_mss - 1) / tcb->snd_mss;
+    uint32_t first = 0, made = 0;
+    for (; made < records; made++) {
+        uint32_t i = rec_append(t, tcb);
+        if (i == 0)
+            break;
+        if (first == 0)
+            first = i;
+    }
+    if (made < records) {
+        while (made-- > 0)
+            rec_free(t, tcb, tcb->sndq_tail);
+        chain_free(m);
+        return -ENOBUFS;
+    }
+    uint32_t off = 0;
+    for (uint32_t i = first; i != 0; i = snd_rec_at(t, i)->next)
+        rec_cover(tcb, snd_rec_at(t, i), &m, &off);
+    return 0;
+}
+
+/* ---- SYN, FIN ---- */
+
+int snd_queue_syn(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t i = rec_append(t, tcb);
+    if (i == 0)
+        return -ENOBUFS;
+    snd_rec_at(t, i)->flags = SND_SYN;
+    tcb->write_seq++;
+    return 0;
+}
+
+int snd_queue_fin(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t i = tcb->sndq_unsent != 0 ? tcb->sndq_tail : 0;
+    if (i == 0 || (snd_rec_at(t, i)->flags & SND_SYN) != 0)
+        i = rec_append(t, tcb);
+    if (i == 0)
+        return -ENOBUFS;
+    snd_rec_at(t, i)->flags |= SND_FIN;
+    tcb->write_seq++;
+    return 0;
+}
+
+/* ---- cutting ---- */
+
+static void split_counts(struct tcb *tcb, uint8_t flags)
+{
+    tcb->packets_out++;
+    tcb->sacked_out += (flags & SND_SACKED) != 0;
+    tcb->lost_out += (flags & SND_LOST) != 0;
+    tcb->retrans_out += (flags & SND_RETRANS) != 0;
+}
+
+int snd_queue_split(struct tcp *t, struct tcb *tcb, uint32_t index, uint16_t len)
+{
+    struct snd_rec *r = snd_rec_at(t, index);
+    assert(len > 0 && len < r->len);
+    uint32_t i = slab_alloc(&t->records);
+    if (i == 0) {
+        count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
+        return -ENOBUFS;
+    }
+    struct snd_rec *tail = snd_rec_at(t, i);
+    *tail = *r;
+    struct rte_mbuf *seg = r->m;
+    uint32_t pos = (uint32_t)r->off + len;
+    while (pos > seg->data_len) {
+        pos -= seg->data_len;
+        seg = seg->next;
+    }
+    if (pos == seg->data_len) { /* between two mbufs: nothing is shared */
+        seg = seg->next;
+        pos = 0;
+    } else {
+        rte_mbuf_refcnt_update(seg, 1);
+    }
+    tail->m = seg;
+    tail->off = (uint16_t)pos;
+    tail->seq = r->seq + len;
+    tail->len = (uint16_t)(r->len - len);
+    tail->charge = r->charge / 2;
+    r->charge = (uint16_t)(r->charge - tail->charge);
+    r->len = len;
+    r->flags &= (uint8_t) ~(SND_PUSH | SND_EOR | SND_FIN);
+    tail->prev = index;
+    r->next = i;
+    if (tail->next != 0)
+        snd_rec_at(t, tail->next)->prev = i;
+    else
+        tcb->sndq_tail = i;
+    if (seq_lt(r->seq, tcb->snd_nxt) && tcb->sndq_unsent != index)
+        split_counts(tcb, r->flags);
+    return 0;
+}
+
+void snd_queue_trim_head(struct tcp *t, struct tcb *tcb, uint32_t n)
+{
+    struct snd_rec *r = snd_rec_at(t, tcb->sndq_head);
+    assert(n < r->len);
+    uint32_t off = r->off + n;
+    r->seq += n;
+    r->len = (uint16_t)(r->len - n);
+    while (off >= r->m->data_len) {
+        struct rte_mbuf *next = r->m->next;
+        off -= r->m->data_len;
+        rte_pktmbuf_free_seg(r->m);
+        r->m = next;
+    }
+    r->off = (uint16_t)off;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tcp/sockopts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "tcp/congestion.h"
+#include "tcp/info.h"
+#include "tcp/options.h"
+#include "tcp/rcv_queue.h"
+#include "tcp/tcp_private.h"
+#include "tcp/timers.h"
+
+#define KEEP_MAX_S 32767
+#define KEEPCNT_MAX 127
+#define MAXSEG_MIN 88
+#define MAXSEG_MAX 32767
+#define BUFFER_MIN 2304u /* Linux's SOCK_MIN_RCVBUF, near enough */
+#define CONGESTION_NAME_MAX 16
+
+/* ---- shared sets ---- */
+
+static struct tcp_opts *opts_at(const struct tcp *t, uint32_t index)
+{
+    return (struct tcp_opts *)slab_at(&t->opts, index);
+}
+
+int opts_init(struct tcp *t)
+{
+    const struct tunables *tun = t->ctx->tun;
+    t->default_opts = slab_alloc(&t->opts);
+    if (t->default_opts == 0)
+        return -ENOMEM;
+    *opts_at(t, t->default_opts) = (struct tcp_opts){
+        .holders = 1,
+        .keepidle = tun->tcp_keepalive_time_s,
+        .keepintvl = tun->tcp_keepalive_intvl_s,
+        .keepcnt = (uint8_t)tun->tcp_keepalive_probes,
+        .rcvlowat = 1,
+    };
+    return 0;
+}
+
+uint32_t opts_hold(struct tcp *t, uint32_t index)
+{
+    opts_at(t, index)->holders++;
+    return index;
+}
+
+void opts_drop(struct tcp *t, uint32_t index)
+{
+    if (--opts_at(t, index)->holders == 0)
+        slab_free(&t->opts, index);
+}
+
+const struct tcp_opts *opts_of(const struct tcp *t, const struct tcb *tcb)
+{
+    return opts_at(t, tcb->opts);
+}
+
+/* A set of tcb's own, to be changed. NULL without memory. */
+static struct tcp_opts *opts_own(struct tcp *t, struct tcb *tcb)
+{
+    struct tcp_opts *o = opts_at(t, tcb->opts);
+    if (o->holders == 1)
+        return o;
+    uint32_t i = slab_alloc(&t->opts);
+    if (i == 0) {
+        count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
+        return NULL;
+    }
+    *opts_at(t, i) = *o;
+    opts_at(t, i)->holders = 1;
+    opts_drop(t, tcb->opts);
+    tcb->opts = i;
+    return opts_at(t, i);
+}
+
+uint32_t opts_syn_retries(const struct tcp *t, const struct tcb *tcb)
+{
+    uint8_t own = opts_of(t, tcb)->syn_retries;
+    return own != 0 ? own : t->ctx->tun->tcp_syn_retries;
+}
+
+uint32_t opts_fin_timeout_s(const struct tcp *t, const struct tcb *tcb)
+{
+    int32_t own = opts_of(t, tcb)->linger2_s;
+    return own > 0 ? (uint32_t)own : t->ctx->tun->tcp_fin_timeout_s;
+}
+
+/* ---- setting ---- */
+
+static int get_int(const void *val, socklen_t len, int *out)
+{
+    if (len < sizeof(int))
+        return -EINVAL;
+    memcpy(out, val, sizeof(int));
+    return 0;
+}
+
+static void set_flag(struct tcb *tcb, uint32_t flag, bool on)
+{
+    tcb->flags = on ? tcb->flags | flag : tcb->flags & ~flag;
+}
+
+/* socket(7): the kernel doubles the value; what is set is no longer tuned. */
+static uint32_t buffer_size(int v, uint32_t max)
+{
+    uint32_t want = v < 0 ? 0 : (uint32_t)v;
+    if (want > max)
+        want = max;
+    return RTE_MAX(want * 2, BUFFER_MIN);
+}
+
+static int set_linger(struct tcp *t, struct tcb *tcb, const void *val, socklen_t len)
+{
+    struct linger l;
+    if (len < sizeof l)
+        return -EINVAL;
+    memcpy(&l, val, sizeof l);
+    if (l.l_onoff != 0) {
+        struct tcp_opts *o = opts_own(t, tcb);
+        if (o == NULL)
+            return -ENOMEM;
+        o->linger_s = l.l_linger;
+    }
+    set_flag(tcb, TCB_LINGER, l.l_onoff != 0);
+    return 0;
+}
+
+static int set_socket(struct tcp *t, struct tcb *tcb, int name, const void *val, socklen_t len)
+{
+    int v, rc;
+    if (name == SO_LINGER)
+        return set_linger(t, tcb, val, len);
+    rc = get_int(val, len, &v);
+    if (rc != 0)
+        return rc;
+    switch (name) {
+    case SO_RCVBUF:
+        tcb->rcvbuf = buffer_size(v, t->ctx->tun->tcp_rmem.max);
+        set_flag(tcb, TCB_RCVBUF_LOCKED, true);
+        return 0;
+    case SO_SNDBUF:
+        tcb->sndbuf = buffer_size(v, t->ctx->tun->tcp_wmem.max);
+        set_flag(tcb, TCB_SNDBUF_LOCKED, true);
+        return 0;
+    case SO_KEEPALIVE:
+        set_flag(tcb, TCB_KEEPALIVE, v != 0);
+        timers_keepalive(t, tcb);
+        return 0;
+    case SO_OOBINLINE:
+        set_flag(tcb, TCB_OOBINLINE, v != 0);
+        return 0;
+    case SO_RCVLOWAT: {
+        struct tcp_opts *o = opts_own(t, tcb);
+        if (o == NULL)
+            return -ENOMEM;
+        o->rcvlowat = v < 0 ? INT32_MAX : v == 0 ? 1 : (uint32_t)v;
+        return 0;
+    }
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+/* In which SYN-ACK time-outs (1, 3, 7, ... s) does a time span end? */
+static uint8_t seconds_to_timeouts(int seconds)
+{
+    uint8_t n = 0;
+    for (int64_t passed = 0, next = 1; passed < seconds && n < SYN_QUEUE_LEVELS - 1; n++, next *= 2)
+        passed += next;
+    return n;
+}
+
+static int timeouts_to_seconds(uint8_t n)
+{
+    return n == 0 ? 0 : (1 << n) - 1;
+}
+
+static int set_rare(struct tcp *t, struct tcb *tcb, int name, int v)
+{
+    struct tcp_opts *o = opts_own(t, tcb);
+    if (o == NULL)
+        return -ENOMEM;
+    switch (name) {
+    case TCP_MAXSEG:
+        if (v != 0 && (v < MAXSEG_MIN || v > MAXSEG_MAX))
+            return -EINVAL;
+        o->maxseg = (uint16_t)v;
+        return 0;
+    case TCP_KEEPIDLE:
+        if (v < 1 || v > KEEP_MAX_S)
+            return -EINVAL;
+        o->keepidle = (uint32_t)v;
+        timers_keepalive(t, tcb);
+        return 0;
+    case TCP_KEEPINTVL:
+        if (v < 1 || v > KEEP_MAX_S)
+            return -EINVAL;
+        o->keepintvl = (uint32_t)v;
+        return 0;
+    case TCP_KEEPCNT:
+        if (v < 1 || v > KEEPCNT_MAX)
+            return -EINVAL;
+        o->keepcnt = (uint8_t)v;
+        return 0;
+    case TCP_SYNCNT:
+        if (v < 1 || v > KEEPCNT_MAX)
+            return -EINVAL;
+        o->syn_retries = (uint8_t)v;
+        return 0;
+    case TCP_LINGER2:
+        o->linger2_s = v < 0 ? -1 : v > 120 ? 120 : v;
+        return 0;
+    case TCP_USER_TIMEOUT:
+        if (v < 0)
+            return -EINVAL;
+        o->user_timeout_ms = (uint32_t)v;
+        return 0;
+    case TCP_DEFER_ACCEPT:
+        o->defer_accept = seconds_to_timeouts(v);
+        return 0;
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+static int set_congestion(struct tcp *t, struct tcb *tcb, const char *name, socklen_t len)
+{
+    int i = congestion_find(name, strnlen(name, len));
+    if (i < 0)
+        return i;
+    tcb->cong = (uint8_t)i;
+    congestion_of(tcb)->init(t, tcb);
+    return 0;
+}
+
+static int set_quickack(struct tcp *t, struct tcb *tcb, int v)
+{
+    if (v == 0) {
+        tcb->flags |= TCB_PINGPONG;
+        return 0;
+    }
+    tcb->flags &= ~TCB_PINGPONG;
+    options_quick_acks(t, tcb);
+    if ((tcb->timers & TIMER_DELACK) != 0) {
+        tcb->flags |= TCB_ACK_NOW;
+        tcb_touch(t, tcb);
+    }
+    return 0;
+}
+
+static int set_tcp(struct tcp *t, struct tcb *tcb, int name, const void *val, socklen_t len)
+{
+    int v, rc;
+    if (name == TCP_CONGESTION)
+        return set_congestion(t, tcb, val, len);
+    rc = get_int(val, len, &v);
+    if (rc != 0)
+        return rc;
+    switch (name) {
+    case TCP_NODELAY:
+        set_flag(tcb, TCB_NODELAY, v != 0);
+        break;
+    case TCP_CORK:
+        set_flag(tcb, TCB_CORK, v != 0);
+        break;
+    case TCP_QUICKACK:
+        return set_quickack(t, tcb, v);
+    default:
+        return set_rare(t, tcb, name, v);
+    }
+    tcb_touch(t, tcb); /* what was held back may go now */
+    return 0;
+}
+
+static int set_ip(struct tcb *tcb, int name, const void *val, socklen_t len)
+{
+    int v = 0;
+    if (len == 1)
+        v = *(const uint8_t *)val; /* ip(7) takes a byte as well */
+    else if (get_int(val, len, &v) != 0)
+        return -EINVAL;
+    switch (name) {
+    case IP_TTL:
+        if (v < 1 || v > 255)
+            return -EINVAL;
+        tcb->ttl = (uint8_t)v;
+        return 0;
+    case IP_TOS:
+        tcb->tos = (uint8_t)(v & ~3); /* the ECN bits are ours */
+        return 0;
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+int tcp_setopt(struct tcp *t, struct tcb *tcb, int level, int name, const void *val, socklen_t len)
+{
+    switch (level) {
+    case SOL_SOCKET:
+        return set_socket(t, tcb, name, val, len);
+    case IPPROTO_TCP:
+        return set_tcp(t, tcb, name, val, len);
+    case IPPROTO_IP:
+        return set_ip(tcb, name, val, len);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+/* ---- reading ---- */
+
+static int put_bytes(const void *src, size_t n, void *val, socklen_t *len)
+{
+    if (*len > n)
+        *len = (socklen_t)n;
+    memcpy(val, src, *len);
+    return 0;
+}
+
+static int put_int(int v, void *val, socklen_t *len)
+{
+    return put_bytes(&v, sizeof v, val, len);
+}
+
+static int get_socket(struct tcp *t, const struct tcb *tcb, int name, void *val, socklen_t *len)
+{
+    switch (name) {
+    case SO_RCVBUF:
+        return put_int((int)tcb->rcvbuf, val, len);
+    case SO_SNDBUF:
+        return put_int((int)tcb->sndbuf, val, len);
+    case SO_KEEPALIVE:
+        return put_int(tcb_is(tcb, TCB_KEEPALIVE), val, len);
+    case SO_OOBINLINE:
+        return put_int(tcb_is(tcb, TCB_OOBINLINE), val, len);
+    case SO_RCVLOWAT:
+        return put_int((int)opts_of(t, tcb)->rcvlowat, val, len);
+    case SO_LINGER: {
+        struct linger l = {tcb_is(tcb, TCB_LINGER), opts_of(t, tcb)->linger_s};
+        return put_bytes(&l, sizeof l, val, len);
+    }
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+static int get_maxseg(const struct tcp *t, const struct tcb *tcb)
+{
+    if (!tcb_synchronized(tcb) && opts_of(t, tcb)->maxseg != 0)
+        return opts_of(t, tcb)->maxseg;
+    return tcb->snd_mss;
+}
+
+static int get_tcp(struct tcp *t, const struct tcb *tcb, int name, void *val, socklen_t *len)
+{
+    const struct tcp_opts *o = opts_of(t, tcb);
+    switch (name) {
+    case TCP_NODELAY:
+        return put_int(tcb_is(tcb, TCB_NODELAY), val, len);
+    case TCP_CORK:
+        return put_int(tcb_is(tcb, TCB_CORK), val, len);
+    case TCP_QUICKACK:
+        return put_int(!tcb_is(tcb, TCB_PINGPONG), val, len);
+    case TCP_MAXSEG:
+        return put_int(get_maxseg(t, tcb), val, len);
+    case TCP_KEEPIDLE:
+        return put_int((int)o->keepidle, val, len);
+    case TCP_KEEPINTVL:
+        return put_int((int)o->keepintvl, val, len);
+    case TCP_KEEPCNT:
+        return put_int(o->keepcnt, val, len);
+    case TCP_SYNCNT:
+        return put_int((int)opts_syn_retries(t, tcb), val, len);
+    case TCP_LINGER2:
+        return put_int(o->linger2_s < 0 ? -1 : (int)opts_fin_timeout_s(t, tcb), val, len);
+    case TCP_USER_TIMEOUT:
+        return put_int((int)o->user_timeout_ms, val, len);
+    case TCP_DEFER_ACCEPT:
+        return put_int(timeouts_to_seconds(o->defer_accept), val, len);
+    case TCP_CONGESTION: {
+        char buf[CONGESTION_NAME_MAX] = {0};
+        strncpy(buf, congestion_of(tcb)->name, sizeof buf - 1);
+        return put_bytes(buf, sizeof buf, val, len);
+    }
+    case TCP_INFO: {
+        struct tcp_info info;
+        info_fill(t, tcb, &info);
+        return put_bytes(&info, sizeof info, val, len);
+    }
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
+int tcp_getopt(struct tcp *t, struct tcb *tcb, int level, int name, void *val, socklen_t *len)
+{
+    switch (level) {
+    case SOL_SOCKET:
+        return get_socket(t, tcb, name, val, len);
+    case IPPROTO_TCP:
+        return get_tcp(t, tcb, name, val, len);
+    case IPPROTO_IP:
+        if (name == IP_TTL)
+            return put_int(tcb->ttl, val, len);
+        if (name == IP_TOS)
+            return put_int(tcb->tos, val, len);
+        return -ENOPROTOOPT;
+    default:
+        return -ENOPROTOOPT;
+    }
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tcp/timers.h"
+
+#include <errno.h>
+
+#include "tcp/congestion.h"
+#include "tcp/output.h"
+#include "tcp/recovery.h"
+#include "tcp/rtt.h"
+#include "tcp/snd_queue.h"
+#include "tcp/sockopts.h"
+#include "tcp/tcp_private.h"
+
+/* ---- ticks ---- */
+
+uint32_t timers_tick(const struct tcp *t, uint64_t delay_us)
+{
+    nsec_t at = t->ctx->now + delay_us * NSEC_PER_USEC;
+    return (uint32_t)((at + ((nsec_t)1 << WHEEL_TICK_SHIFT) - 1) >> WHEEL_TICK_SHIFT);
+}
+
+bool timers_tick_passed(const struct tcp *t, uint32_t tick)
+{
+    return (int32_t)(tick - (uint32_t)(t->ctx->now >> WHEEL_TICK_SHIFT)) <= 0;
+}
+
+uint64_t timers_tick_nsec(const struct tcp *t, uint32_t tick)
+{
+    uint64_t now = t->ctx->now >> WHEEL_TICK_SHIFT;
+    int32_t ahead = (int32_t)(tick - (uint32_t)now);
+    return (now + (uint64_t)(ahead > 0 ? ahead : 0)) << WHEEL_TICK_SHIFT;
+}
+
+/* ---- deadlines ---- */
+
+static uint32_t *deadline_of(struct tcb *tcb, unsigned which)
+{
+    return which == TIMER_REXMT ? &tcb->rexmt_at : which == TIMER_DELACK ? &tcb->delack_at : &tcb->slow_at;
+}
+
+void timers_start(struct tcp *t, struct tcb *tcb, unsigned which, uint64_t delay_us)
+{
+    uint32_t tick = timers_tick(t, delay_us);
+    *deadline_of(tcb, which) = tick;
+    tcb->timers |= (uint8_t)which;
+    nsec_t at = timers_tick_nsec(t, tick);
+    if (!wheel_is_armed(&tcb->timer) || at < wheel_deadline(&tcb->timer))
+        wheel_arm(&t->ctx->wheel, &tcb->timer, at);
+}
+
+void timers_stop(struct tcb *tcb, unsigned which)
+{
+    tcb->timers &= (uint8_t)~which;
+}
+
+void timers_stop_all(struct tcp *t, struct tcb *tcb)
+{
+    tcb->timers = 0;
+    tcb->rexmt_kind = REXMT_NONE;
+    wheel_cancel(&t->ctx->wheel, &tcb->timer);
+}
+
+static void timers_rearm(struct tcp *t, struct tcb *tcb)
+{
+    nsec_t earliest = NSEC_NEVER;
+    for (unsigned which = TIMER_REXMT; which <= TIMER_SLOW; which <<= 1) {
+        if ((tcb->timers & which) == 0)
+            continue;
+        nsec_t at = timers_tick_nsec(t, *deadline_of(tcb, which));
+        if (at < earliest)
+            earliest = at;
+    }
+    if (earliest != NSEC_NEVER && (!wheel_is_armed(&tcb->timer) || earliest < wheel_deadline(&tcb->timer)))
+        wheel_arm(&t->ctx->wheel, &tcb->timer, earliest);
+}
+
+/* ---- what happened ---- */
+
+static void rexmt_start(struct tcp *t, struct tcb *tcb, enum rexmt_kind kind)
+{
+    tcb->rexmt_kind = (uint8_t)kind;
+    timers_start(t, tcb, TIMER_REXMT, rtt_rto_backed_off(t, tcb));
+}
+
+void timers_data_sent(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->rexmt_kind != REXMT_RTO)
+        rexmt_start(t, tcb, REXMT_RTO);
+}
+
+void timers_data_acked(struct tcp *t, struct tcb *tcb)
+{
+    tcb->retries = 0;
+    tcb->retrans_since = 0;
+    if (tcb->packets_out > 0) {
+        rexmt_start(t, tcb, REXMT_RTO);
+    } else {
+        tcb->rexmt_kind = REXMT_NONE;
+        timers_stop(tcb, TIMER_REXMT);
+    }
+}
+
+void timers_window_closed(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->rexmt_kind == REXMT_NONE)
+        rexmt_start(t, tcb, REXMT_PERSIST);
+}
+
+void timers_ack_delayed(struct tcp *t, struct tcb *tcb)
+{
+    if ((tcb->timers & TIMER_DELACK) == 0)
+        timers_start(t, tcb, TIMER_DELACK, (uint64_t)t->ctx->tun->tcp_delack_ms * USEC_PER_MSEC);
+}
+
+void timers_keepalive(struct tcp *t, struct tcb *tcb)
+{
+    tcb->ka_probes = 0;
+    if (!tcb_synchronized(tcb) || tcb_is(tcb, TCB_ORPHAN))
+        return;
+    if (tcb_is(tcb, TCB_KEEPALIVE))
+        timers_start(t, tcb, TIMER_SLOW, (uint64_t)opts_of(t, tcb)->keepidle * USEC_PER_SEC);
+    else
+        timers_stop(tcb, TIMER_SLOW);
+}
+
+void timers_orphan_fin_wait_2(struct tcp *t, struct tcb *tcb)
+{
+    timers_start(t, tcb, TIMER_SLOW, (uint64_t)opts_fin_timeout_s(t, tcb) * USEC_PER_SEC);
+}
+
+/* ---- retransmission ---- */
+
+static uint32_t since_first_retransmission_ms(const struct tcp *t, const struct tcb *tcb)
+{
+    return tcb->retrans_since == 0 ? 0 : tcp_msec(t->ctx->now) - tcb->retrans_since;
+}
+
+/* How long `n` time-outs take that start at the floor and double up to the maximum: RFC 1122's R2 in
+ * Linux's reading, so that a fast path and a slow one give up after as many seconds. */
+static uint64_t model_timeout_ms(const struct tcp *t, uint32_t n)
+{
+    uint64_t rto = t->ctx->tun->tcp_rto_min_ms, sum = 0;
+    for (uint32_t i = 0; i <= n; i++) {
+        sum += rto;
+        rto = rto * 2 < RTT_RTO_MAX_US / USEC_PER_MSEC ? rto * 2 : RTT_RTO_MAX_US / USEC_PER_MSEC;
+    }
+    return sum;
+}
+
+static uint32_t orphan_retries(const struct tcp *t)
+{
+    return t->ctx->tun->tcp_orphan_retries != 0 ? t->ctx->tun->tcp_orphan_retries : 8;
+}
+
+static bool retransmission_hopeless(const struct tcp *t, const struct tcb *tcb)
+{
+    uint32_t user_ms = opts_of(t, tcb)->user_timeout_ms;
+    if (user_ms != 0 && tcb->state != TCP_S_SYN_SENT)
+        return tcb->retries > 0 && since_first_retransmission_ms(t, tcb) >= user_ms;
+    if (tcb->state == TCP_S_SYN_SENT)
+        return tcb->retries >= opts_syn_retries(t, tcb);
+    if (tcb->state == TCP_S_SYN_RECEIVED)
+        return tcb->retries >= t->ctx->tun->tcp_synack_retries;
+    if (tcb_is(tcb, TCB_ORPHAN) && tcb->retries >= orphan_retries(t))
+        return true;
+    return tcb->retries > 0 && since_first_retransmission_ms(t, tcb) >= model_timeout_ms(t, t->ctx->tun->tcp_retries2);
+}
+
+static void give_up(struct tcp *t, struct tcb *tcb)
+{
+    count(&t->ctx->counters, CNT_TCP_TIMEOUTS_FATAL);
+    tcb_end(t, tcb, tcb->soft_error != 0 ? tcb->soft_error : ETIMEDOUT);
+}
+
+/* RFC 6298 (5.4) to (5.7). */
+static void retransmission_timeout(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->packets_out == 0)
+        return;
+    if (retransmission_hopeless(t, tcb)) {
+        give_up(t, tcb);
+        return;
+    }
+    count(&t->ctx->counters, CNT_TCP_RTO);
+    recovery_on_timeout(t, tcb);
+    if (tcb->retries < UINT8_MAX)
+        tcb->retries++;
+    if (tcb->backoff < 20)
+        tcb->backoff++;
+    if (tcb->retrans_since == 0)
+        tcb->retrans_since = tcp_msec(t->ctx->now) | 1;
+    /* A path that lost everything may have moved. */
+    if (tcb->retries >= 3)
+        tcb->path.valid = false;
+    rexmt_start(t, tcb, REXMT_RTO);
+    tcb_touch(t, tcb);
+}
+
+/* RFC 9293 section 3.8.6.1, RFC 1122 section 4.2.2.17: as long as the peer answers it may keep us waiting. */
+static void window_probe_timeout(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->packets_out != 0 || tcb->sndq_unsent == 0)
+        return;
+    uint32_t max = tcb_is(tcb, TCB_ORPHAN) ? orphan_retries(t) : t->ctx->tun->tcp_retries2;
+    uint32_t user_ms = opts_of(t, tcb)->user_timeout_ms;
+    if (tcb->retrans_since == 0)
+        tcb->retrans_since = tcp_msec(t->ctx->now) | 1;
+    if (tcb->retries >= max || (user_ms != 0 && since_first_retransmission_ms(t, tcb) >= user_ms)) {
+        give_up(t, tcb);
+        return;
+    }
+    tcb->retries++;
+    if (tcb->backoff < t->ctx->tun->tcp_retries2)
+        tcb->backoff++;
+    output_probe(t, tcb);
+    rexmt_start(t, tcb, REXMT_PERSIST);
+    tcb_touch(t, tcb); /* in case that the window is open and only a buffer was missing */
+}
+
+static void rexmt_timeout(struct tcp *t, struct tcb *tcb)
+{
+    enum rexmt_kind kind = (enum rexmt_kind)tcb->rexmt_kind;
+    tcb->rexmt_kind = REXMT_NONE;
+    if (kind == REXMT_RTO)
+        retransmission_timeout(t, tcb);
+    else if (kind == REXMT_PERSIST)
+        window_probe_timeout(t, tcb);
+}
+
+/* ---- the others ---- */
+
+static void delack_timeout(struct tcp *t, struct tcb *tcb)
+{
+    tcb->flags = (tcb->flags | TCB_ACK_NOW) & ~TCB_PINGPONG; /* it was not the reply that came */
+    tcb_touch(t, tcb);
+}
+
+/* RFC 9293 section 3.8.4. */
+static void keepalive_timeout(struct tcp *t, struct tcb *tcb)
+{
+    const struct tcp_opts *o = opts_of(t, tcb);
+    uint64_t idle_us = (uint64_t)o->keepidle * USEC_PER_SEC;
+    uint64_t quiet_us = (uint64_t)(tcp_msec(t->ctx->now) - tcb->last_rcv) * USEC_PER_MSEC;
+    if (tcb->packets_out != 0 || tcb->sndq_unsent != 0) {
+        timers_start(t, tcb, TIMER_SLOW, idle_us);
+        return;
+    }
+    if (quiet_us < idle_us) {
+        tcb->ka_probes = 0;
+        timers_start(t, tcb, TIMER_SLOW, idle_us - quiet_us);
+        return;
+    }
+    bool hopeless = o->user_timeout_ms != 0
+                        ? tcb->ka_probes > 0 && quiet_us >= (uint64_t)o->user_timeout_ms * USEC_PER_MSEC
+                        : tcb->ka_probes >= o->keepcnt;
+    if (hopeless) {
+        output_reset(t, tcb);
+        give_up(t, tcb);
+        return;
+    }
+    tcb->ka_probes++;
+    output_probe(t, tcb);
+    timers_start(t, tcb, TIMER_SLOW, (uint64_t)o->keepintvl * USEC_PER_SEC);
+}
+
+static void slow_timeout(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->state == TCP_S_FIN_WAIT_2 && tcb_is(tcb, TCB_ORPHAN)) {
+        count(&t->ctx->counters, CNT_TCP_FIN_TIMEOUT);
+        tcb_end(t, tcb, 0);
+        return;
+    }
+    if (tcb_is(tcb, TCB_KEEPALIVE) && tcb_synchronized(tcb))
+        keepalive_timeout(t, tcb);
+}
+
+static bool timers_due(struct tcp *t, struct tcb *tcb, unsigned which)
+{
+    if ((tcb->timers & which) == 0 || !timers_tick_passed(t, *deadline_of(tcb, which)))
+        return false;
+    tcb->timers &= (uint8_t)~which;
+    return true;
+}
+
+void timers_fire(struct tcp *t, struct tcb *tcb)
+{
+    if (timers_due(t, tcb, TIMER_DELACK))
+        delack_timeout(t, tcb);
+    if (timers_due(t, tcb, TIMER_REXMT)) {
+        rexmt_timeout(t, tcb);
+        if (tcb->state == TCP_S_CLOSED)
+            return;
+    }
+    if (timers_due(t, tcb, TIMER_SLOW)) {
+        slow_timeout(t, tcb);
+        if (tcb->state == TCP_S_CLOSED)
+            return;
+    }
+    timers_rearm(t, tcb);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A connection's timers: three deadlines in the control block, one wheel node at the earliest of them.
+ * Moving a deadline later, or stopping it, leaves the node alone: it fires early once, finds nothing due
+ * and is armed again. Calls are named after what happened. */
+#ifndef PLX_TCP_TIMERS_H
+#define PLX_TCP_TIMERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tcp;
+struct tcb;
+
+/* tcb.timers */
+enum {
+    TIMER_REXMT = 1 << 0,  /* retransmission or zero-window probe, see tcb.rexmt_kind */
+    TIMER_DELACK = 1 << 1,
+    TIMER_SLOW = 1 << 2,   /* keepalive; FIN-WAIT-2 of an orphan */
+};
+
+/* Delays in microseconds from ctx->now. */
+void timers_start(struct tcp *t, struct tcb *tcb, unsigned which, uint64_t delay_us);
+void timers_stop(struct tcb *tcb, unsigned which);
+void timers_stop_all(struct tcp *t, struct tcb *tcb);
+
+/* Something that takes sequence space went out: RFC 6298 (5.1). */
+void timers_data_sent(struct tcp *t, struct tcb *tcb);
+/* New data was acknowledged: RFC 6298 (5.2), (5.3). */
+void timers_data_acked(struct tcp *t, struct tcb *tcb);
+/* There is data, nothing is outstanding and the window does not let it go. */
+void timers_window_closed(struct tcp *t, struct tcb *tcb);
+/* An ACK may wait for data to ride on. */
+void timers_ack_delayed(struct tcp *t, struct tcb *tcb);
+/* Connection established, or SO_KEEPALIVE changed. */
+void timers_keepalive(struct tcp *t, struct tcb *tcb);
+/* FIN-WAIT-2 with nobody left to care. */
+void timers_orphan_fin_wait_2(struct tcp *t, struct tcb *tcb);
+
+/* The node fired. The block may be gone afterwards. */
+void timers_fire(struct tcp *t, struct tcb *tcb);
+
+/* For the lists of the SYN queue and of TIME-WAIT: deadlines as the low 32 bits of wheel ticks. */
+uint32_t timers_tick(const struct tcp *t, uint64_t delay_us);
+bool timers_tick_passed(const struct tcp *t, uint32_t tick);
+uint64_t timers_tick_nsec(const struct tcp *t, uint32_t tick);
+
+#endif
