@@ -74,6 +74,30 @@
     COUNTER(TCP_IN, "tcp.in", "segments received")                                                   \
     COUNTER(TCP_OUT, "tcp.out", "segments sent, retransmissions included")                           \
     COUNTER(TCP_RETRANS, "tcp.retrans", "segments retransmitted")                                    \
+    COUNTER(TCP_SYN_EXPIRED, "tcp.syn_expired", "half-open connections whose final ACK never came")  \
+    COUNTER(DROP_TCP_SYN, "drop.tcp.syn", "SYN in a synchronized state")                             \
+    COUNTER(DROP_TCP_SEQUENCE, "drop.tcp.sequence", "segments outside of the window")                \
+    COUNTER(TCP_DEFERRED, "tcp.deferred", "final ACKs that TCP_DEFER_ACCEPT let wait for data")      \
+    COUNTER(DROP_TCP_SYN_FULL, "drop.tcp.syn_full", "SYN refused: SYN queue full")                   \
+    COUNTER(DROP_TCP_NO_ACK, "drop.tcp.no_ack", "segments without ACK where one has to be")          \
+    COUNTER(DROP_TCP_PAWS, "drop.tcp.paws", "old duplicates by their timestamp (RFC 7323)")          \
+    COUNTER(DROP_TCP_RST, "drop.tcp.rst", "resets that were not believed")                           \
+    COUNTER(DROP_TCP_ACCEPT_FULL, "drop.tcp.accept_full", "SYN or final ACK refused: accept queue full")\
+    COUNTER(DROP_TCP_ACK, "drop.tcp.ack", "acknowledgement of what was never sent, or missing")      \
+    COUNTER(DROP_TCP_BROADCAST, "drop.tcp.broadcast", "segments to a broadcast or multicast address")\
+    COUNTER(DROP_TCP_NO_PORT, "drop.tcp.no_port", "segments for no connection and no listener")      \
+    COUNTER(DROP_TCP_RCVBUF, "drop.tcp.rcvbuf", "payload refused: receive buffer or memory full")    \
+    COUNTER(TCP_RST_IN, "tcp.rst_in", "resets that ended a connection")                              \
+    COUNTER(TCP_CHALLENGE_LIMITED, "tcp.challenge_limited", "challenge ACKs not sent: rate limit")   \
+    COUNTER(TCP_CHALLENGE, "tcp.challenge_acks", "challenge ACKs sent (RFC 5961)")                   \
+    COUNTER(TCP_ESTABLISHED, "tcp.established", "connections established")                           \
+    COUNTER(TCP_FIN_TIMEOUT, "tcp.fin_timeout", "orphans that FIN-WAIT-2 ended")                     \
+    COUNTER(TCP_RTO, "tcp.rto", "retransmission time-outs")                                          \
+    COUNTER(TCP_TIMEOUTS_FATAL, "tcp.timeouts_fatal", "connections given up after too many time-outs")\
+    COUNTER(TCP_FAST_RECOVERY, "tcp.fast_recovery", "times that fast recovery began")                \
+    COUNTER(TCP_OOO_SHED, "tcp.ooo_shed", "out-of-order ranges given up because memory was short")   \
+    COUNTER(TCP_OOO, "tcp.out_of_order", "segments queued out of order")                             \
+    COUNTER(TCP_PROBES, "tcp.probes", "zero-window and keepalive probes sent")                       \
     COUNTER(TCP_BYTES_RECEIVED, "tcp.bytes_received", "bytes that applications have read")           \
     COUNTER(TCP_BYTES_SENT, "tcp.bytes_sent", "bytes that applications have given to send")          \
     COUNTER(TCP_ACCEPTED, "tcp.accepted", "connections that accept has returned")                    \
@@ -81,10 +105,8 @@
     COUNTER(TCP_ICMP_IGNORED, "tcp.icmp_ignored", "ICMP errors about TCP not believed: no such connection or sequence number")\
     COUNTER(TCP_PMTU_REDUCED, "tcp.pmtu_reduced", "connections whose path MTU an ICMP error has lowered")\
     COUNTER(DROP_TCP_TIME_WAIT, "drop.tcp.time_wait", "segments for a connection in TIME-WAIT")      \
-    COUNTER(DROP_TCP_SYN_QUEUE_FULL, "drop.tcp.syn_queue_full", "SYN refused: SYN queue or its listener's share full")\
     COUNTER(TCP_TIME_WAIT_RECYCLED, "tcp.time_wait_recycled", "TIME-WAIT entries ended early by a newer SYN")\
     COUNTER(TCP_TIME_WAIT_OVERFLOW, "tcp.time_wait_overflow", "connections ended without TIME-WAIT: too many entries")\
-    COUNTER(TCP_HALF_OPEN_EXPIRED, "tcp.half_open_expired", "half-open connections whose final ACK never came")\
     COUNTER(TCP_NO_MEMORY, "tcp.no_memory", "connections or entries refused for want of memory or at a limit")\
     COUNTER(TCP_RST_OUT, "tcp.rst_out", "resets sent")                                               \
     COUNTER(DROP_TCP_MALFORMED, "drop.tcp.malformed", "TCP header or options invalid")               \
