@@ -3,15 +3,15 @@
 #include "netdev/ethdev.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "netdev/offload.h"
 
-#define RECONNECT_INTERVAL (300 * NSEC_PER_MSEC)
+#define RECONNECT_INTERVAL (500 * NSEC_PER_MSEC)
 
 static inline struct ethdev *ethdev_of(struct netdev *d)
 {
@@ -81,13 +81,27 @@ static uint16_t ethdev_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, st
 /* ---- sleeping ---- */
 
 /* The drivers' promise of interrupts means little; the descriptor is the proof. It may change when the
- * other side comes back. */
+ * other side comes back, and (vhost) it is an epoll whose inside cannot be emptied from here; so what is
+ * slept on is an epoll of our own that reports each interrupt once. */
 static int ethdev_fd(struct netdev *d, uint16_t queue)
 {
     struct ethdev *e = ethdev_of(d);
+    struct ethdev_queue *q = &e->queue[queue];
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+
     if (!e->interrupts || !e->link)
         return -1;
-    return e->queue[queue].fd = rte_eth_dev_rx_intr_ctl_q_get_fd(e->port, queue);
+    int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(e->port, queue);
+    if (fd < 0)
+        return -1;
+    if (q->epoll < 0)
+        q->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (q->watched != fd) {
+        if (epoll_ctl(q->epoll, EPOLL_CTL_ADD, fd, &ev) != 0 && errno != EEXIST)
+            return -1;
+        q->watched = fd;
+    }
+    return q->epoll;
 }
 
 static bool ethdev_arm(struct netdev *d, uint16_t queue)
@@ -107,14 +121,11 @@ static bool ethdev_arm(struct netdev *d, uint16_t queue)
 static void ethdev_disarm(struct netdev *d, uint16_t queue)
 {
     struct ethdev *e = ethdev_of(d);
-    struct pollfd p = {.fd = e->queue[queue].fd, .events = POLLIN};
-    uint64_t count;
-    if (!e->interrupts || p.fd < 0)
+    struct epoll_event ev;
+    if (!e->interrupts || e->queue[queue].epoll < 0)
         return;
     (void)rte_eth_dev_rx_intr_disable(e->port, queue);
-    if (poll(&p, 1, 0) == 1 && p.revents & POLLIN)
-        (void)!read(p.fd, &count, sizeof(count));
-    e->queue[queue].fd = -1;
+    (void)epoll_wait(e->queue[queue].epoll, &ev, 1, 0);
 }
 
 static nsec_t ethdev_next_event(struct netdev *d, uint16_t queue)
@@ -128,6 +139,10 @@ static nsec_t ethdev_next_event(struct netdev *d, uint16_t queue)
  * harmless meanwhile: a stopped port's bursts do nothing. */
 static void ethdev_reconnect(struct ethdev *e, nsec_t now)
 {
+    /* It connects on a thread of EAL's, and does not survive being stopped in the middle of that: an
+     * attempt is given its time, the one at opening too. */
+    if (e->retry == 0)
+        e->retry = now + RECONNECT_INTERVAL;
     if (now < e->retry)
         return;
     e->retry = now + RECONNECT_INTERVAL;
@@ -141,8 +156,13 @@ static bool ethdev_link_poll(struct netdev *d, nsec_t now)
     struct ethdev *e = ethdev_of(d);
     struct rte_eth_link link = {0};
     bool up = rte_eth_link_get_nowait(e->port, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
-    if (!up && e->reconnect)
+    if (up)
+        e->retry = 0;
+    else if (e->reconnect)
         ethdev_reconnect(e, now);
+    if (up != e->link)
+        for (uint16_t i = 0; i < e->n_queues; i++)
+            e->queue[i].watched = -1; /* may be another descriptor by now, also under the same number */
     e->link = up;
     return up;
 }
@@ -166,6 +186,9 @@ void ethdev_close(struct netdev *d)
     struct ethdev *e = ethdev_of(d);
     for (uint16_t i = 0; i < e->n_queues; i++)
         rte_pktmbuf_free(e->queue[i].stash);
+    for (uint16_t i = 0; i < e->n_queues; i++)
+        if (e->queue[i].epoll >= 0)
+            close(e->queue[i].epoll);
     if (e->port != RTE_MAX_ETHPORTS) {
         if (e->started)
             (void)rte_eth_dev_stop(e->port);

@@ -10,7 +10,8 @@
 struct ethdev_queue {
     struct rte_mbuf *stash; /* came in while the interrupt was being armed */
     uint64_t tx_refused;
-    int fd; /* interrupt being waited for, -1 */
+    int epoll;   /* reports its interrupts; -1: not yet made */
+    int watched; /* the driver's descriptor in it; -1 */
 } __rte_cache_aligned;
 
 struct ethdev {

@@ -205,7 +205,7 @@ static struct netdev *plug_refused(struct ethdev *e, const struct plug *p, const
                                    struct netdev_refusal *r)
 {
     char list[256];
-    int err = rc < 0 ? rc : -ENODEV;
+    int err = rc >= 0 ? -ENODEV : rc == -EINVAL && e->kind != ETHDEV_VDEV ? -EIO : rc;
     switch (e->kind) {
     case ETHDEV_PCI:
         list_pci(list, sizeof(list));
@@ -332,7 +332,8 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
         return NULL;
     choose_offloads(e, &info, cfg, &conf);
     choose_rss(&info, cfg, &conf);
-    conf.rxmode.mtu = e->dev.caps.mtu;
+    /* memif declares a limit that it does not have: it carries longer frames in chains. */
+    conf.rxmode.mtu = e->kind == ETHDEV_MEMIF ? RTE_MIN(e->dev.caps.mtu, (uint16_t)1500) : e->dev.caps.mtu;
     rc = rte_eth_dev_configure(e->port, cfg->queues, cfg->queues, &conf);
     if (rc != 0 && conf.intr_conf.rxq) {
         conf.intr_conf.rxq = 0; /* some refuse what they do not have */
@@ -347,7 +348,7 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
             rc = 0; /* the other side is not there yet: the link is down */
     }
     if (rc != 0)
-        return netdev_refuse(r, rc < 0 ? rc : -EIO, "%s: the device (%s) refuses its configuration: %s", arg, info.driver_name,
+        return netdev_refuse(r, rc < 0 && rc != -EINVAL ? rc : -EIO, "%s: the device (%s) refuses its configuration: %s", arg, info.driver_name,
                              strerror(abs(rc)));
     e->interrupts = conf.intr_conf.rxq != 0 && rte_eth_dev_rx_intr_ctl_q_get_fd(e->port, 0) >= 0;
     if (e->kind == ETHDEV_VHOST)
@@ -380,7 +381,7 @@ struct netdev *netdev_ethdev_open(enum ethdev_kind kind, const char *arg, const 
     e->kind = kind;
     e->port = RTE_MAX_ETHPORTS;
     for (uint16_t i = 0; i < cfg->queues; i++)
-        e->queue[i].fd = -1;
+        e->queue[i].epoll = e->queue[i].watched = -1;
     struct netdev *ok = plug_find(e, &plug, arg, cfg, r);
     if (ok != NULL && (kind == ETHDEV_VHOST || kind == ETHDEV_VIRTIO))
         ignore_sigpipe();
