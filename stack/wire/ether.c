@@ -29,6 +29,8 @@ uint16_t ether_parse(struct pkt *p, const uint8_t mac[6])
             return pkt_reject(p, CNT_DROP_ETHER_NOT_OURS);
         p->flags = mac_eq(h->dst, all) ? PKT_BROADCAST : PKT_MULTICAST;
     }
+    if (likely(h->type == htons(ETHER_TYPE_IP4)))
+        return ETHER_TYPE_IP4;
     if (unlikely(h->type == htons(ETHER_TYPE_VLAN) || h->type == htons(ETHER_TYPE_QINQ)))
         return pkt_reject(p, CNT_DROP_VLAN);
     if (unlikely(h->type == 0)) /* an 802.3 length of nothing; 0 means drop to our caller */

@@ -59,27 +59,8 @@ static bool header_checksum_good(const struct pkt *p, const struct ip4_hdr *h, u
     return checksum_fold(checksum_partial(h, len)) == 0xffff;
 }
 
-bool ip4_parse(struct pkt *p)
+static inline void fill(struct pkt *p, const struct ip4_hdr *h, unsigned hdr_len, uint32_t total)
 {
-    struct rte_mbuf *m = p->m;
-    const struct ip4_hdr *h = ip4_hdr(p);
-    unsigned hdr_len = sizeof *h;
-    uint32_t there = m->pkt_len - p->l3_off, total;
-
-    if (unlikely(m->data_len < p->l3_off + sizeof *h))
-        return pkt_reject(p, CNT_DROP_IP_SHORT);
-    if (unlikely(h->version_ihl != 0x45)) {
-        if (!unusual_header(p, h))
-            return false;
-        hdr_len = ip4_hdr_len(h);
-    }
-    total = ntohs(h->total_length);
-    if (unlikely(total < hdr_len || total > there))
-        return pkt_reject(p, CNT_DROP_IP_SHORT);
-    if (unlikely(!header_checksum_good(p, h, hdr_len)))
-        return pkt_reject(p, CNT_DROP_IP_CHECKSUM);
-    if (unlikely(total < there)) /* the link's padding; the header stays, so the head does */
-        p->m = mbuf_trim_tail_take(m, there - total);
     p->src = ip_addr_v4(h->src);
     p->dst = ip_addr_v4(h->dst);
     p->tos = h->tos;
@@ -87,5 +68,45 @@ bool ip4_parse(struct pkt *p)
     p->proto = h->proto;
     p->l4_off = p->data_off = (uint16_t)(p->l3_off + hdr_len);
     p->data_len = total - hdr_len;
+}
+
+static __attribute__((noinline)) bool parse_any(struct pkt *p)
+{
+    struct rte_mbuf *m = p->m;
+    const struct ip4_hdr *h = ip4_hdr(p);
+    unsigned hdr_len = sizeof *h;
+    uint32_t there = m->pkt_len - p->l3_off, total;
+
+    if (m->data_len < p->l3_off + sizeof *h)
+        return pkt_reject(p, CNT_DROP_IP_SHORT);
+    if (h->version_ihl != 0x45) {
+        if (!unusual_header(p, h))
+            return false;
+        hdr_len = ip4_hdr_len(h);
+    }
+    total = ntohs(h->total_length);
+    if (total < hdr_len || total > there)
+        return pkt_reject(p, CNT_DROP_IP_SHORT);
+    if (!header_checksum_good(p, h, hdr_len))
+        return pkt_reject(p, CNT_DROP_IP_CHECKSUM);
+    if (total < there) /* the link's padding; the header stays, so the head does */
+        p->m = mbuf_trim_tail_take(m, there - total);
+    fill(p, h, hdr_len, total);
     return true;
+}
+
+/* Nearly every packet has no options and no padding and a good checksum: those are passed here, by the same
+ * tests in one breath; whatever else there is, right or wrong, goes the long way. */
+bool ip4_parse(struct pkt *p)
+{
+    const struct rte_mbuf *m = p->m;
+    const struct ip4_hdr *h = ip4_hdr(p);
+    uint32_t there = m->pkt_len - p->l3_off;
+
+    if (likely(m->data_len >= p->l3_off + sizeof *h && h->version_ihl == 0x45 &&
+               ntohs(h->total_length) == there && header_checksum_good(p, h, sizeof *h))) {
+        fill(p, h, sizeof *h, there);
+        return true;
+    }
+    return parse_any(p);
 }

@@ -122,7 +122,7 @@ static inline bool pkt_reject(struct pkt *p, enum counter reason)
  * IP 60, ICMP 8, quoted IP 60, quoted ports and sequence 8. */
 #define PKT_HEADERS_MAX 150u
 
-bool pkt_pull_slow(struct pkt *p, uint32_t len, struct rte_mempool *pool);
+__attribute__((noinline)) bool pkt_pull_slow(struct pkt *p, uint32_t len, struct rte_mempool *pool);
 
 /* Makes the first `len` bytes of the packet (or all of it, if shorter) contiguous, in the first segment's
  * tail room or, where that may not be written, in a fresh head from `pool` (the one for headers); p->m
@@ -139,7 +139,7 @@ static inline bool pkt_pull(struct pkt *p, uint32_t len, struct rte_mempool *poo
  * the chain bound what it covers. By what the device said (rte_mbuf_core.h): GOOD; NONE: the field is
  * unfilled, but the data never left this host or was verified; BAD; UNKNOWN: computed here. Of a
  * reassembled packet the device saw only parts: computed here. */
-bool pkt_transport_checksum_computed(const struct pkt *p);
+__attribute__((noinline)) bool pkt_transport_checksum_computed(const struct pkt *p);
 
 static inline bool pkt_transport_checksum_good(const struct pkt *p)
 {

@@ -3,7 +3,9 @@
 #ifndef PLX_WIRE_TCP_H
 #define PLX_WIRE_TCP_H
 
+#include <arpa/inet.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "wire/packet.h"
 
@@ -38,7 +40,30 @@ bool tcp_parse(struct pkt *p);
 
 /* Options alone: `len` bytes, at most 40. MSS, window scale and SACK-permitted count on a SYN only.
  * Malformed ones are skipped or end the list, never fatal; tcp_options.c says which and why. */
-void tcp_options_parse(const uint8_t *opt, unsigned len, bool syn, struct tcp_options *out);
+__attribute__((noinline)) void tcp_options_parse_any(const uint8_t *opt, unsigned len, bool syn,
+                                                     struct tcp_options *out);
+
+static inline uint32_t tcp_get32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return ntohl(v);
+}
+
+static inline void tcp_options_parse(const uint8_t *opt, unsigned len, bool syn, struct tcp_options *out)
+{
+    /* NOP, NOP, timestamps: what nearly every segment carries (RFC 7323 appendix A). */
+    if (likely(len == TCP_TS_SPACE && tcp_get32(opt) == 0x0101080a)) {
+        out->tsval = tcp_get32(opt + 4);
+        out->tsecr = tcp_get32(opt + 8);
+        out->has = TCP_OPT_HAS_TS;
+    } else if (len == 0) {
+        out->has = 0;
+    } else {
+        tcp_options_parse_any(opt, len, syn, out);
+    }
+}
+
 /* Their encoding, a multiple of 4, and its length. */
 unsigned tcp_options_emit(void *at, const struct tcp_options *o, bool syn);
 unsigned tcp_options_len(const struct tcp_options *o, bool syn);

@@ -26,13 +26,6 @@ enum {
     LEN_TS = 10,
 };
 
-static inline uint32_t get32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return ntohl(v);
-}
-
 static inline uint8_t *put32(uint8_t *p, uint32_t v)
 {
     v = htonl(v);
@@ -54,8 +47,8 @@ static void parse_sack(const uint8_t *data, unsigned len, struct tcp_options *ou
         return;
     out->n_sack = (uint8_t)n;
     for (unsigned i = 0; i < n; i++) {
-        out->sack[i].left = get32(data + i * LEN_SACK_BLOCK);
-        out->sack[i].right = get32(data + i * LEN_SACK_BLOCK + 4);
+        out->sack[i].left = tcp_get32(data + i * LEN_SACK_BLOCK);
+        out->sack[i].right = tcp_get32(data + i * LEN_SACK_BLOCK + 4);
     }
     out->has |= TCP_OPT_HAS_SACK;
 }
@@ -86,8 +79,8 @@ static void parse_one(const uint8_t *opt, unsigned len, bool syn, struct tcp_opt
         break;
     case OPT_TS:
         if (len == LEN_TS) {
-            out->tsval = get32(opt + 2);
-            out->tsecr = get32(opt + 6);
+            out->tsval = tcp_get32(opt + 2);
+            out->tsecr = tcp_get32(opt + 6);
             out->has |= TCP_OPT_HAS_TS;
         }
         break;
@@ -109,18 +102,9 @@ static void parse_list(const uint8_t *opt, unsigned left, bool syn, struct tcp_o
     }
 }
 
-void tcp_options_parse(const uint8_t *opt, unsigned len, bool syn, struct tcp_options *out)
+void tcp_options_parse_any(const uint8_t *opt, unsigned len, bool syn, struct tcp_options *out)
 {
     out->has = 0;
-    if (len == 0)
-        return;
-    /* NOP, NOP, timestamps: what nearly every segment carries (RFC 7323 appendix A). */
-    if (likely(len == TCP_TS_SPACE && get32(opt) == 0x0101080a)) {
-        out->tsval = get32(opt + 4);
-        out->tsecr = get32(opt + 8);
-        out->has = TCP_OPT_HAS_TS;
-        return;
-    }
     parse_list(opt, len, syn, out);
 }
 
