@@ -194,12 +194,11 @@ static int option_set(const struct app *app, const struct app_option *o, const c
     return 0;
 }
 
-/* The words still to be read. Before plx_init the common options are still among them: each is passed
- * over together with its value. */
+/* The words still to be read. */
 struct words {
     int argc, next;
     char **argv;
-    bool common_options;
+    char *common; /* plx_usage's text, which names the options that are plx_init's; NULL: none are */
 };
 
 static int option_with_value(const struct app *app, struct words *w, const struct app_option *o,
@@ -218,6 +217,17 @@ static int option_with_value(const struct app *app, struct words *w, const struc
     return option_set(app, o, as, inlined);
 }
 
+/* The help text is the one list of them that there is: "  --dev WIRE  ...". */
+static bool option_is_common(const struct words *w, const char *as)
+{
+    size_t len = strlen(as);
+
+    for (const char *at = w->common; at != NULL && (at = strstr(at, as)) != NULL; at += len)
+        if (at[len] == ' ' && at > w->common && at[-1] == ' ')
+            return true;
+    return false;
+}
+
 static int parse_long(const struct app *app, struct words *w, const char *word)
 {
     size_t len = strcspn(word + 2, "=");
@@ -225,8 +235,8 @@ static int parse_long(const struct app *app, struct words *w, const char *word)
     char as[64];
 
     snprintf(as, sizeof(as), "%.*s", (int)len + 2, word);
-    if (o == NULL && w->common_options) {
-        w->next += word[2 + len] == '\0';
+    if (o == NULL && option_is_common(w, as)) {
+        w->next += word[2 + len] == '\0'; /* each takes a value */
         return 0;
     }
     if (o == NULL)
@@ -250,7 +260,8 @@ static int parse_letters(const struct app *app, struct words *w, const char *wor
     return 0;
 }
 
-/* Sets the program's options. 0, or APP_USAGE after a message. */
+/* Sets the program's options and moves its operands to the front of w->argv, from 1 to *operands - 1. 0, or
+ * APP_USAGE after a message. */
 static int options_read(const struct app *app, struct words *w, int *operands)
 {
     bool only_operands = false;
@@ -275,37 +286,38 @@ static int options_read(const struct app *app, struct words *w, int *operands)
     return 0;
 }
 
-/* On a copy of argv, with the common options still in it. */
-static int options_check(const struct app *app, int argc, char **argv)
+static char *common_options(void)
 {
-    char **copy = malloc(((size_t)argc + 1) * sizeof(*copy));
-    struct words w = {.argc = argc, .next = 1, .argv = copy, .common_options = app->wires};
-    int operands;
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
 
-    if (copy == NULL)
-        return app_failed(app, "out of memory");
-    memcpy(copy, argv, ((size_t)argc + 1) * sizeof(*copy));
-    int rc = options_read(app, &w, &operands);
-    free(copy);
-    return rc;
+    if (f == NULL)
+        return NULL;
+    plx_usage(f);
+    fclose(f);
+    return text;
 }
 
-int app_start(const struct app *app, int *argc, char **argv, int (*check)(void))
+int app_start(const struct app *app, int argc, char **argv, int (*check)(int n, char **operands))
 {
-    help_or_version(app, *argc, argv);
+    size_t size = ((size_t)argc + 1) * sizeof(*argv);
+    struct words w = {.argc = argc, .next = 1, .argv = malloc(size)};
+    int operands, rc;
 
-    int rc = options_check(app, *argc, argv);
-    if (rc == 0 && check != NULL)
-        rc = check();
-    if (rc != 0)
-        return rc;
-    if (app->wires && plx_init(argc, argv) < 0)
-        return plx_exit_code(errno);
-
-    struct words w = {.argc = *argc, .next = 1, .argv = argv};
-    rc = options_read(app, &w, argc);
-    if (rc != 0 && app->wires)
-        plx_fini();
+    help_or_version(app, argc, argv);
+    if (w.argv == NULL || (app->wires && (w.common = common_options()) == NULL)) {
+        free(w.argv);
+        return app_failed(app, "out of memory");
+    }
+    memcpy(w.argv, argv, size); /* plx_init wants to see it as it is */
+    rc = options_read(app, &w, &operands);
+    if (rc == 0)
+        rc = check(operands - 1, w.argv + 1);
+    free(w.argv);
+    free(w.common);
+    if (rc == 0 && app->wires && plx_init(&argc, argv) < 0)
+        rc = plx_exit_code(errno);
     return rc;
 }
 

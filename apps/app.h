@@ -37,10 +37,10 @@ struct app {
 };
 
 /* All that comes before a program's own work: --help and --version (which exit 0), the program's own
- * options, check() (may be NULL) on them, then plx_init for a program with wires. A mistake in an option is
- * told before any wire is opened. What remains in argv are operands, argv[1] to argv[*argc - 1].
- * 0, or the exit code after a message; then nothing is left to clean up. */
-int app_start(const struct app *app, int *argc, char **argv, int (*check)(void));
+ * options, check() on them and on its operands (what is no option), then plx_init for a program with wires:
+ * a mistake is told before any wire is opened. 0, or the exit code after a message; then nothing is left to
+ * clean up. */
+int app_start(const struct app *app, int argc, char **argv, int (*check)(int n, char **operands));
 
 /* One line on stderr, "NAME: ...". Returns the exit code that goes with it. */
 int app_usage_error(const struct app *app, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -31,16 +31,19 @@ static const struct app app = {
              "  2  a wrong option",
 };
 
+static int check(int n, char **operands)
+{
+    return n == 0 ? 0 : app_usage_error(&app, "%s: takes no operands", operands[0]);
+}
+
 int main(int argc, char **argv)
 {
     struct machine machine = {0};
     struct report report = {0};
 
-    int rc = app_start(&app, &argc, argv, NULL);
+    int rc = app_start(&app, argc, argv, check);
     if (rc != 0)
         return rc;
-    if (argc > 1)
-        return app_usage_error(&app, "%s: takes no operands", argv[1]);
     machine_examine(&machine, &report);
     nics_examine(&machine, &report);
     wires_examine(&machine, &report);

@@ -142,16 +142,20 @@ static int run(void)
     return rc;
 }
 
+static int check(int n, char **operands)
+{
+    if (n > 0)
+        return app_usage_error(&app, "%s: takes no operands, only options", operands[0]);
+    return ports_check();
+}
+
 int main(int argc, char **argv)
 {
-    int rc = app_start(&app, &argc, argv, ports_check);
+    int rc = app_start(&app, argc, argv, check);
 
     if (rc != 0)
         return rc;
-    if (argc > 1)
-        rc = app_usage_error(&app, "%s: takes no operands, only options", argv[1]);
-    else
-        rc = run();
+    rc = run();
     plx_fini();
     return rc;
 }

@@ -240,19 +240,23 @@ static int operands_read(int n, char **words)
     return 0;
 }
 
+static int check(int n, char **operands)
+{
+    int rc = options_fit();
+
+    return rc != 0 ? rc : operands_read(n, operands);
+}
+
 int main(int argc, char **argv)
 {
     config.app = &app;
-    int rc = app_start(&app, &argc, argv, options_fit);
+    int rc = app_start(&app, argc, argv, check);
     if (rc != 0)
         return rc;
-    rc = operands_read(argc - 1, argv + 1);
-    if (rc == 0) {
-        plx_handle_signals();
-        rc = plx_run(serve, NULL);
-        if (rc < 0)
-            rc = app_failed(&app, "the worker did not start: %s", strerror(errno));
-    }
+    plx_handle_signals();
+    rc = plx_run(serve, NULL);
+    if (rc < 0)
+        rc = app_failed(&app, "the worker did not start: %s", strerror(errno));
     plx_fini();
     return rc;
 }

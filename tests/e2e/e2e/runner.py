@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from e2e import world
-from e2e.case import CASES, Skip
+from e2e.case import CASES, Failure, Skip
 
 MODULES = ("cases_wires", "cases_services", "cases_nc", "cases_process", "cases_input")
 SKIPPED = 77  # exit status
@@ -47,7 +47,12 @@ def run_here(name):
         except Skip as why:
             print(f"skipped: {why}", flush=True)
             return SKIPPED
-        except BaseException:  # noqa: B902 - whatever it is, the programs' output belongs under it
+        except Failure as why:
+            w.show_programs()
+            at = [f for f in traceback.extract_tb(why.__traceback__) if "cases_" in f.filename][-1]
+            print(f"{Path(at.filename).name}:{at.lineno}: {at.line}\n{why}", flush=True)
+            return 1
+        except BaseException:  # noqa: B902 - whatever it is, the programs' output belongs over it
             w.show_programs()
             traceback.print_exc(file=sys.stdout)
             return 1

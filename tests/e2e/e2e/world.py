@@ -192,6 +192,8 @@ class World:
         if wire != "tap":
             if not Path("/sys/class/net/near0").exists():
                 self.veth(mtu or 1500)
+            if wire == "af_xdp":  # its frames do not say that a checksum is still to be filled in
+                run("ethtool", "-K", "near0", "tx", "off")
             options["far"] = True
         return Program(self, name, [*self.wire_words(wire, mtu), *words], **options)
 
