@@ -195,7 +195,7 @@ static struct netdev *plug_find(struct ethdev *e, struct plug *p, const char *ar
     case ETHDEV_VIRTIO:
         return plug_virtio(e, p, arg, cfg, r);
     default:
-        snprintf(p->name, sizeof(p->name), "%.*s", (int)strcspn(arg, ","), arg);
+        memcpy(p->name, arg, RTE_MIN(sizeof(p->name) - 1, strcspn(arg, ",")));
         snprintf(p->args, sizeof(p->args), "%s", strchr(arg, ',') != NULL ? strchr(arg, ',') + 1 : "");
         return &e->dev;
     }
