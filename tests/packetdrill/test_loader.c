@@ -163,6 +163,8 @@ static void blocking_accept_returns_at_the_virtual_time_of_the_final_ack(void **
 
     /* data both ways, TCP_INFO, and a number that is one of the kernel's */
     inject(50000, 8080, ACK | PSH, 1, iss + 1, ts, sizeof(ts), "hello", 5);
+    expect(&s, ACK); /* at the start of a connection data is acknowledged at once */
+    assert_int_equal(ntohl(s.tcp.ack_seq), 6);
     char buf[16];
     assert_int_equal(t.read(t.userdata, call.result, buf, sizeof(buf)), 5);
     assert_int_equal(t.write(t.userdata, call.result, "world!", 6), 6);
