@@ -105,7 +105,8 @@ static void cursor_copy(struct iov_cursor *c, uint8_t *to, uint32_t len)
         size_t n = c->iov->iov_len - c->off;
         if (n > len)
             n = len;
-        memcpy(to, (const uint8_t *)c->iov->iov_base + c->off, n);
+        if (n > 0) /* an empty one may stand at NULL */
+            memcpy(to, (const uint8_t *)c->iov->iov_base + c->off, n);
         to += n;
         len -= (uint32_t)n;
         c->off += n;

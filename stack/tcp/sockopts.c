@@ -18,7 +18,8 @@
 #define KEEPCNT_MAX 127
 #define MAXSEG_MIN 88
 #define MAXSEG_MAX 32767
-#define BUFFER_MIN 2304u /* Linux's SOCK_MIN_RCVBUF, near enough */
+#define RCVBUF_MIN 2304u /* Linux's SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF */
+#define SNDBUF_MIN 4608u
 #define CONGESTION_NAME_MAX 16
 
 /* ---- shared sets ---- */
@@ -107,12 +108,12 @@ static void set_flag(struct tcb *tcb, uint32_t flag, bool on)
 }
 
 /* socket(7): the kernel doubles the value; what is set is no longer tuned. */
-static uint32_t buffer_size(int v, uint32_t max)
+static uint32_t buffer_size(int v, uint32_t min, uint32_t max)
 {
     uint32_t want = v < 0 ? 0 : (uint32_t)v;
     if (want > max)
         want = max;
-    return RTE_MAX(want * 2, BUFFER_MIN);
+    return RTE_MAX(want * 2, min);
 }
 
 static int set_linger(struct tcp *t, struct tcb *tcb, const void *val, socklen_t len)
@@ -141,11 +142,11 @@ static int set_socket(struct tcp *t, struct tcb *tcb, int name, const void *val,
         return rc;
     switch (name) {
     case SO_RCVBUF:
-        tcb->rcvbuf = buffer_size(v, t->ctx->tun->tcp_rmem.max);
+        tcb->rcvbuf = buffer_size(v, RCVBUF_MIN, t->ctx->tun->tcp_rmem.max);
         set_flag(tcb, TCB_RCVBUF_LOCKED, true);
         return 0;
     case SO_SNDBUF:
-        tcb->sndbuf = buffer_size(v, t->ctx->tun->tcp_wmem.max);
+        tcb->sndbuf = buffer_size(v, SNDBUF_MIN, t->ctx->tun->tcp_wmem.max);
         set_flag(tcb, TCB_SNDBUF_LOCKED, true);
         return 0;
     case SO_KEEPALIVE:
