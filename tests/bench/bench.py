@@ -5,6 +5,7 @@
     scripts/dev bench           under three minutes; writes build/bench/quick.json
     scripts/dev bench full      with 1,000,000 idle connections and more rounds; build/bench/full.json
     scripts/dev bench --only instructions|bytes|rtt
+    scripts/dev bench --only instructions --functions     and where they go
 """
 
 import argparse
@@ -43,10 +44,10 @@ FOOTPRINTS = [("established", 512), ("half_open", 96), ("time_wait", 96)]
 
 
 class Bench:
-    def __init__(self, directory, out, full):
+    def __init__(self, directory, out, full, functions):
         self.bin = directory / "tests" / "bench"
         self.apps = directory / "apps"
-        self.out, self.full = out, full
+        self.out, self.full, self.functions = out, full, functions
         self.figures, self.budgets = {}, {}
 
     def put(self, key, value, budget=None):
@@ -66,6 +67,14 @@ class Bench:
         excluded = EXCLUDED + (COPY if without_copy else "")
         return round((read.total() - read.inclusive(excluded)) / int(done.stdout), 1)
 
+    def profile(self, key, mode, times):
+        """Where an operation's instructions go, function by function, as callgrind found them."""
+        read = Profile(self.out / f"callgrind.{key}.{mode}")
+        print(f"\n{key}, {mode}: instructions of each function itself, per operation")
+        for function, cost in read.own.most_common():
+            if cost >= 5 * times and not re.match(EXCLUDED, function):
+                print(f"{cost / times:10.1f}  {function}")
+
     def instructions(self):
         idle = 1_000_000 if self.full else 100_000
         beside = (f"beside_{idle}_idle", "request", 2000, False, idle, 780, None)
@@ -76,6 +85,8 @@ class Bench:
             offload = mode == "offload"
             self.put(f"instructions_{key}" + ("" if offload else "_checksum"), value,
                      budget if offload else budget_checksum)
+        for (key, _, times, *_), mode in runs if self.functions else ():
+            self.profile(key, mode, times)
 
     # ---- memory ----
 
@@ -201,13 +212,14 @@ def main():
     parser = argparse.ArgumentParser(description="the figures of docs/performance.md")
     parser.add_argument("size", nargs="?", choices=("quick", "full"), default="quick")
     parser.add_argument("--only", action="append", choices=("instructions", "bytes", "rtt"))
+    parser.add_argument("--functions", action="store_true", help="show where the instructions go")
     parser.add_argument("--build", default="build", help="the build directory (default: build, which it builds first)")
     args = parser.parse_args()
     if args.build == "build" and build("build", None) != 0:
         return 1
     out = ROOT / "build" / "bench"
     out.mkdir(parents=True, exist_ok=True)
-    bench = Bench((ROOT / args.build).resolve(), out, args.size == "full")
+    bench = Bench((ROOT / args.build).resolve(), out, args.size == "full", args.functions)
     started = time.monotonic()
     for part in args.only or ("instructions", "bytes", "rtt"):
         getattr(bench, part)()
