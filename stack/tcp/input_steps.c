@@ -345,13 +345,22 @@ static void fin_take(struct tcp *t, struct tcb *tcb)
     tcb_notify(t, tcb, EPOLLIN | EPOLLRDHUP);
 }
 
+static void fin_too_early(struct tcp *t, struct tcb *tcb, const struct pkt *p, seq_t fin)
+{
+    reassembly_fin(t, tcb, fin);
+    if (p->data_len > 0)
+        return; /* its text has been answered */
+    tcb->flags |= TCB_ACK_NOW;
+    tcb_touch(t, tcb);
+}
+
 static void step_fin(struct tcp *t, struct tcb *tcb, const struct pkt *p, seq_t fin)
 {
     if ((p->tcp.flags & TCP_FIN) != 0 && !tcb_is(tcb, TCB_FIN_RCVD)) {
         if (fin == tcb->rcv_nxt)
             fin_take(t, tcb);
         else if (seq_gt(fin, tcb->rcv_nxt))
-            reassembly_fin(t, tcb, fin);
+            fin_too_early(t, tcb, p, fin);
     } else if (reassembly_fin_due(t, tcb)) {
         fin_take(t, tcb);
     }
@@ -371,9 +380,24 @@ void input_steps_from_ack(struct tcp *t, struct tcb *tcb, struct pkt *p)
     step_fin(t, tcb, p, fin);
 }
 
+/* In a simultaneous open the peer's SYN comes a second time, now with an ACK (figure 8). It lies left of
+ * the window and is trimmed off; the ACK counts. */
+static void trim_repeated_syn(struct tcp *t, struct tcb *tcb, struct pkt *p)
+{
+    if (tcb->state != TCP_S_SYN_RECEIVED || p->tcp.seq + 1 != tcb->rcv_nxt ||
+        (p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != (TCP_SYN | TCP_ACK))
+        return;
+    p->tcp.flags &= (uint8_t)~TCP_SYN;
+    p->tcp.seq++;
+    p->tcp.window = (uint16_t)(p->tcp.window >> tcb->snd_wscale); /* in a SYN it is not scaled */
+    tcb->flags |= TCB_ACK_NOW;
+    tcb_touch(t, tcb);
+}
+
 void input_steps(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     tcb->last_rcv = tcp_msec(t->ctx->now);
+    trim_repeated_syn(t, tcb, p);
     if (step_paws(t, tcb, p) == STEP_END || step_sequence(t, tcb, p) == STEP_END)
         return;
     if (step_rst(t, tcb, p) == STEP_END || step_syn(t, tcb, p) == STEP_END)

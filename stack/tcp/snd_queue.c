@@ -377,11 +377,11 @@ int snd_queue_split(struct tcp *t, struct tcb *tcb, uint32_t index, uint16_t len
 void snd_queue_trim_head(struct tcp *t, struct tcb *tcb, uint32_t n)
 {
     struct snd_rec *r = snd_rec_at(t, tcb->sndq_head);
-    assert(n < r->len);
+    assert(n < r->len || (n == r->len && (r->flags & SND_FIN) != 0)); /* of data and FIN the FIN may stay */
     uint32_t off = r->off + n;
     r->seq += n;
     r->len = (uint16_t)(r->len - n);
-    while (off >= r->m->data_len) {
+    while (r->m != NULL && off >= r->m->data_len) {
         struct rte_mbuf *next = r->m->next;
         off -= r->m->data_len;
         rte_pktmbuf_free_seg(r->m);

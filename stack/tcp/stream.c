@@ -8,6 +8,7 @@
 #include "tcp/rcv_queue.h"
 #include "tcp/snd_queue.h"
 #include "tcp/tcp_private.h"
+#include "tcp/timers.h"
 
 int tcp_take_error(struct tcb *tcb)
 {
@@ -43,7 +44,9 @@ ssize_t tcp_send(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n,
     size_t done = snd_queue_write(t, tcb, iov, n, &err);
     if (done < total) {
         tcb->flags |= TCB_NO_SPACE;
-        tcb_touch(t, tcb); /* what is queued goes out; without buffers, output looks again */
+        tcb_touch(t, tcb); /* what is queued may go out */
+        if (tcb->sndq_head == 0)
+            timers_starved(t, tcb);
         if (done == 0)
             return -EAGAIN;
     }
@@ -217,7 +220,7 @@ uint32_t tcp_poll(const struct tcb *tcb)
     if (tcb->state != TCP_S_SYN_SENT && tcb->state != TCP_S_SYN_RECEIVED) {
         if (tcb->state != TCP_S_CLOSED && stream_readable(tcb))
             mask |= EPOLLIN | EPOLLRDNORM;
-        if (snd_shut || stream_writeable(tcb))
+        if (snd_shut || (stream_writeable(tcb) && !tcb_is(tcb, TCB_NO_SPACE)))
             mask |= EPOLLOUT | EPOLLWRNORM;
         if (tcb_is(tcb, TCB_URG_VALID))
             mask |= EPOLLPRI;

@@ -42,7 +42,7 @@ enum recovery_state {
 };
 
 /* What tcb.rexmt_at means. */
-enum rexmt_kind { REXMT_NONE, REXMT_RTO, REXMT_PERSIST };
+enum rexmt_kind { REXMT_NONE, REXMT_RTO, REXMT_PERSIST, REXMT_STARVED };
 
 /* tcb.flags */
 enum {
@@ -68,7 +68,7 @@ enum {
     TCB_FIN_RCVD = 1u << 19,    /* rcv_nxt is past the peer's FIN */
     TCB_SHUT_RD = 1u << 20,     /* the application reads no more */
     TCB_ORPHAN = 1u << 21,      /* the socket has let go: freed when CLOSED */
-    TCB_NO_SPACE = 1u << 22,    /* a send found the queue full: EPOLLOUT when a third is free */
+    TCB_NO_SPACE = 1u << 22,    /* a send found no room, or no buffer: not writeable until it is told */
     TCB_ACK_NOW = 1u << 23,     /* an ACK is due whatever the delayed-ACK timer says */
     TCB_URG_OUT = 1u << 24,     /* snd_up is ahead of snd_una */
     TCB_URG_RCVD = 1u << 25,    /* urg_seq marks urgent data not yet passed by the reader */

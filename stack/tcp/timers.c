@@ -11,6 +11,8 @@
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 
+#define STARVED_RETRY_US 10000u
+
 /* ---- ticks ---- */
 
 uint32_t timers_tick(const struct tcp *t, uint64_t delay_us)
@@ -100,9 +102,17 @@ void timers_data_acked(struct tcp *t, struct tcb *tcb)
     }
 }
 
+void timers_starved(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->rexmt_kind != REXMT_NONE)
+        return;
+    tcb->rexmt_kind = REXMT_STARVED;
+    timers_start(t, tcb, TIMER_REXMT, STARVED_RETRY_US);
+}
+
 void timers_window_closed(struct tcp *t, struct tcb *tcb)
 {
-    if (tcb->rexmt_kind == REXMT_NONE)
+    if (tcb->rexmt_kind == REXMT_NONE || tcb->rexmt_kind == REXMT_STARVED)
         rexmt_start(t, tcb, REXMT_PERSIST);
 }
 
@@ -221,10 +231,14 @@ static void rexmt_timeout(struct tcp *t, struct tcb *tcb)
 {
     enum rexmt_kind kind = (enum rexmt_kind)tcb->rexmt_kind;
     tcb->rexmt_kind = REXMT_NONE;
-    if (kind == REXMT_RTO)
+    if (kind == REXMT_RTO) {
         retransmission_timeout(t, tcb);
-    else if (kind == REXMT_PERSIST)
+    } else if (kind == REXMT_PERSIST) {
         window_probe_timeout(t, tcb);
+    } else if (kind == REXMT_STARVED) {
+        tcb->flags &= ~TCB_NO_SPACE;
+        tcb_notify(t, tcb, EPOLLOUT);
+    }
 }
 
 /* ---- the others ---- */

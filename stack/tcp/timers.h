@@ -29,6 +29,8 @@ void timers_data_sent(struct tcp *t, struct tcb *tcb);
 void timers_data_acked(struct tcp *t, struct tcb *tcb);
 /* There is data, nothing is outstanding and the window does not let it go. */
 void timers_window_closed(struct tcp *t, struct tcb *tcb);
+/* A send found the packet pool empty and nothing is outstanding whose ACK could end that. */
+void timers_starved(struct tcp *t, struct tcb *tcb);
 /* An ACK may wait for data to ride on. */
 void timers_ack_delayed(struct tcp *t, struct tcb *tcb);
 /* Connection established, or SO_KEEPALIVE changed. */
