@@ -315,6 +315,24 @@ static int eal_start(struct worker_eal *we, char *why, size_t size)
 
 /* ---- creation ---- */
 
+/* Every refusal begins with the option and its value as given, once. */
+static void why_name_option(char *why, size_t size, const char *dev)
+{
+    const char *colon = strchr(dev, ':'), *reason = why;
+    const char *arg = colon != NULL ? colon + 1 : dev;
+    char text[NETDEV_WHY], named[NETDEV_WHY];
+
+    snprintf(named, sizeof(named), "%.*s %s: ", (int)(arg > dev ? arg - dev - 1 : 0), dev, arg);
+    if (strncmp(why, named, strlen(named)) == 0)
+        reason += strlen(named);
+    else if (strncmp(why, arg, strlen(arg)) == 0 && strncmp(why + strlen(arg), ": ", 2) == 0)
+        reason += strlen(arg) + 2;
+    else if (strncmp(why, dev, strlen(dev)) == 0 && strncmp(why + strlen(dev), ": ", 2) == 0)
+        reason += strlen(dev) + 2;
+    snprintf(text, sizeof(text), "%s", reason);
+    snprintf(why, size, "--dev %s: %s", dev, text);
+}
+
 static int devs_open_all(struct worker_eal *we, char *why, size_t size)
 {
     for (uint16_t i = 0; i < we->cfg.n_devs; i++) {
@@ -331,8 +349,10 @@ static int devs_open_all(struct worker_eal *we, char *why, size_t size)
         memcpy(cfg.mac, d->mac, sizeof(cfg.mac));
         memcpy(cfg.rx_pool, we->rx_pool, sizeof(cfg.rx_pool));
         we->dev[i] = netdev_open(d->dev, &cfg, why, size, &err);
-        if (we->dev[i] == NULL)
+        if (we->dev[i] == NULL) {
+            why_name_option(why, size, d->dev);
             return err;
+        }
     }
     return 0;
 }

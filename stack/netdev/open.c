@@ -62,6 +62,20 @@ static unsigned dev_split(const char *dev, const char **arg)
     return KINDS;
 }
 
+/* [DOMAIN:]BUS:DEVICE.FUNCTION in hexadecimal, as lspci writes it. DPDK may be told more behind a comma. */
+static bool pci_address_ok(const char *addr)
+{
+    unsigned domain, bus, device, function;
+    int n = 0;
+
+    if (sscanf(addr, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &n) != 4) {
+        n = 0;
+        if (sscanf(addr, "%2x:%2x.%1x%n", &bus, &device, &function, &n) != 3)
+            return false;
+    }
+    return device < 32 && function < 8 && (addr[n] == '\0' || addr[n] == ',');
+}
+
 int netdev_dev_check(const char *dev, char *why, size_t size)
 {
     const char *arg = NULL;
@@ -77,6 +91,10 @@ int netdev_dev_check(const char *dev, char *why, size_t size)
     }
     if ((kind == KIND_TAP || kind == KIND_PACKET || kind == ETHDEV_XDP) && !netdev_iface_name_ok(arg)) {
         snprintf(why, size, "'%s': the name of an interface has 1 to 15 characters, without slash, colon, percent or space", dev);
+        return -EINVAL;
+    }
+    if (kind == ETHDEV_PCI && !pci_address_ok(arg)) {
+        snprintf(why, size, "'%s': the address of a PCI device is written as 0000:03:00.0", dev);
         return -EINVAL;
     }
     if (strlen(dev) >= sizeof(((struct netdev *)NULL)->name) * 4) {

@@ -130,7 +130,7 @@ def echo_udp(sizes, port=7, seed=3, tries=1):
 
 
 def ping(*words, timeout=60, loss=0):
-    out = run("ping", "-n", "-q", *words, PLX, timeout=timeout, ok=(0, 1))
+    out = run("ping", "-n", "-q", "-W", 5, *words, PLX, timeout=timeout, ok=(0, 1))
     found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
     check(found is not None, f"ping said:\n{out}")
     sent, received = map(int, found.groups())
