@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/sendfile.h>
+#include <unistd.h>
 
 #include "interface.h"
 

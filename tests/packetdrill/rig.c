@@ -61,7 +61,8 @@ static void rig_kick(struct rig *r)
 /* Until the next kick. The lock is given up meanwhile. */
 static void rig_sleep(struct rig *r, nsec_t deadline)
 {
-    struct sleeper me = {.next = r->sleepers, .deadline = deadline};
+    static __thread struct sleeper me; /* a thread sleeps in one call at a time */
+    me = (struct sleeper){.next = r->sleepers, .deadline = deadline};
     uint64_t round = r->round;
     rig_settled(r);
     r->sleepers = &me;
