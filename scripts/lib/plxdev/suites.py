@@ -47,9 +47,8 @@ EDGE = {"PLX_TEST_POOLS": "edge"}
 
 
 def suites(quick=False):
-    virtual_build = "build-quick" if quick else "build"
     cores = os.cpu_count() or 1
-    plain = [Suite(kind, f"{kind}, in virtual time", virtual_build, (kind,), jobs=cores) for kind in VIRTUAL]
+    plain = [Suite(kind, f"{kind}, in virtual time", "build-quick", (kind,), jobs=cores) for kind in VIRTUAL]
     lint_build = "build-quick" if quick else "build-clang"
     lint = Suite("lint", "the rules of the house", lint_build, script=["tests/lint/run", "--objects", lint_build],
                  timeout=300)
@@ -65,7 +64,7 @@ def suites(quick=False):
               timeout=300),
         Suite("asan", "unit, replay, script, sim under ASan and UBSan", "build-asan", VIRTUAL, env=SANITIZED,
               jobs=cores, slower=8),
-        Suite("edge", "unit, sim with packet pools at the edge of empty", "build", ("unit", "sim"), env=EDGE,
+        Suite("edge", "unit, sim with packet pools at the edge of empty", "build-quick", ("unit", "sim"), env=EDGE,
               jobs=cores, slower=2),
         Suite("e2e", "the programs against the kernel, in network namespaces", "build", script=["tests/e2e/run"],
               timeout=1800),
