@@ -77,7 +77,7 @@ def accept(side):
 
 
 def connect(side):
-    time.sleep(0.3)
+    time.sleep(0.6)
     s = socket.socket()
     s.connect((ADDR["b" if side == "a" else "a"], PORT))
     return s
@@ -206,7 +206,7 @@ def refused_client(side):
 
 
 def nothing(side):
-    time.sleep(0.8)
+    time.sleep(1.2)
 
 
 def half_close_server(side):
@@ -248,7 +248,7 @@ def small_writes_server(side):
 def stall_client(side):
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 5000)
-    time.sleep(0.3)
+    time.sleep(0.6)
     s.connect((ADDR["a"], PORT))
     time.sleep(2.5)
     read_all(s)
@@ -270,7 +270,7 @@ def udp_server(side):
 
 def udp_client(sizes):
     def part(side):
-        time.sleep(0.3)
+        time.sleep(0.6)
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         s.bind((ADDR[side], 5000))
         s.connect((ADDR["a" if side == "b" else "b"], PORT))
@@ -337,7 +337,7 @@ def record(name):
     _, _, sysctls, drop = CASES[name]
     setup(sysctls, drop)
     path = f"{HERE}/captures/{name}.pcap"
-    dump = subprocess.Popen(["ip", "netns", "exec", NS["a"], "tcpdump", "-q", "-U", "-i", "rigs-va", "-s", "0", "-w", path,
+    dump = subprocess.Popen(["ip", "netns", "exec", NS["a"], "tcpdump", "-q", "-U", "--immediate-mode", "-i", "rigs-va", "-s", "0", "-w", path,
                              "arp or ip"], stderr=subprocess.DEVNULL)
     time.sleep(1)
     me = ["/usr/bin/python3", os.path.abspath(__file__), "--part", name]
@@ -354,6 +354,7 @@ def record(name):
 def main():
     if sys.argv[1:2] == ["--part"]:
         name, side = sys.argv[2:4]
+        socket.setdefaulttimeout(8)
         CASES[name][0 if side == "a" else 1](side)
         return
     os.makedirs(f"{HERE}/captures", exist_ok=True)

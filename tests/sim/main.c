@@ -5,6 +5,7 @@
  *   --wall S      until so many real seconds have passed (default 20)
  *   --world S     this world alone, told at length; with --pcap PREFIX both ends are captured
  *   --known       the known paths with their bounds on completion time
+ *   --all         go on after a failure
  *   --twice       each world twice: the same seed must give the same bytes, on the slow path too */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 struct options {
     uint64_t seed, world;
     double hours, wall;
-    bool one, known, twice;
+    bool one, known, twice, all;
     struct sim_options sim;
 };
 
@@ -85,8 +86,8 @@ static bool run_many(const struct options *o)
     bool ok = true;
     printf("sim: --seed %llu\n", (unsigned long long)o->seed);
     fflush(stdout);
-    for (uint64_t i = 0; ok; i++) {
-        ok = run_world(o, o->seed * 1000003 + i, &t);
+    for (uint64_t i = 0; ok || o->all; i++) {
+        ok = run_world(o, o->seed * 1000003 + i, &t) && ok;
         double now = wall_clock();
         if (o->hours > 0 ? t.virtual_s >= o->hours * 3600 : now - begin >= o->wall)
             break;
@@ -138,6 +139,8 @@ static bool options_read(struct options *o, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--twice") == 0)
             o->twice = true;
+        else if (strcmp(argv[i], "--all") == 0)
+            o->all = true;
         else if (strcmp(argv[i], "--known") == 0)
             o->known = true;
         else if (strcmp(argv[i], "--slow-path") == 0)
@@ -157,7 +160,7 @@ int main(int argc, char **argv)
         o.seed = (uint64_t)time(NULL);
     if (!options_read(&o, argc, argv)) {
         fprintf(stderr, "usage: plx-sim [--seed S] [--hours H | --wall SECONDS] [--world S [--pcap PREFIX]] [--known] "
-                        "[--twice] [--slow-path]\n");
+                        "[--twice] [--slow-path] [--all]\n");
         return 2;
     }
     bool ok = o.known ? known_paths_run(&o.sim) : o.one ? run_one(&o) : run_many(&o);

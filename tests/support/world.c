@@ -14,6 +14,8 @@
 #define WORLD_DATA_ROOM 2176
 #define WORLD_HDR_ROOM 512
 #define WORLD_MAX_ROUNDS 200000 /* at one moment */
+#define WORLD_IDLE_ROUNDS 4     /* without anything done, though an engine says that there is work */
+#define WORLD_POLL (50 * NSEC_PER_USEC) /* then time passes as for one that polls: it may wait for a buffer */
 #define WORLD_FDS 8192
 
 uint64_t world_rand(uint64_t *state)
@@ -138,11 +140,12 @@ nsec_t world_next(struct world *w)
 /* Calls `each` after each round; 1 goes on, 0 it asked to end, -1 the moment does not end. */
 static int settle(struct world *w, bool (*each)(struct world *w, void *arg), void *arg)
 {
+    unsigned idle = 0;
     for (unsigned i = 0; i < WORLD_MAX_ROUNDS; i++) {
-        unsigned done = world_round(w);
+        idle = world_round(w) == 0 ? idle + 1 : 0;
         if (each != NULL && !each(w, arg))
             return 0;
-        if (done == 0 && world_next(w) > w->now)
+        if (idle != 0 && (world_next(w) > w->now || idle == WORLD_IDLE_ROUNDS))
             return 1;
     }
     return -1;
@@ -159,6 +162,8 @@ bool world_run(struct world *w, nsec_t until, bool (*each)(struct world *w, void
         if (settle(w, each, arg) <= 0)
             return false;
         nsec_t next = world_next(w);
+        if (next <= w->now)
+            next = w->now + WORLD_POLL;
         if (next > until)
             break;
         w->now = next;

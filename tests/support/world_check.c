@@ -17,10 +17,9 @@ struct world_shadow {
 
 static const char *check_sender(const struct tcb *tcb)
 {
-    seq_t end = tcb->write_seq + (tcb_is(tcb, TCB_FIN_SENT) ? 1 : 0);
     if (seq_gt(tcb->snd_una, tcb->snd_nxt))
         return "snd.una is beyond snd.nxt";
-    if (seq_gt(tcb->snd_nxt, end))
+    if (seq_gt(tcb->snd_nxt, tcb->write_seq))
         return "snd.nxt is beyond what was written";
     if (tcb->sacked_out + tcb->lost_out > tcb->packets_out)
         return "more segments sacked and lost than in flight";
@@ -28,8 +27,7 @@ static const char *check_sender(const struct tcb *tcb)
         return "more segments retransmitted than in flight";
     if (tcb->cwnd == 0)
         return "the congestion window is zero";
-    bool waiting = tcb->snd_una != tcb->write_seq || (tcb_is(tcb, TCB_FIN_QUEUED) && tcb->snd_una != tcb->write_seq + 1);
-    if (waiting && !tcb->touched && !wheel_is_armed(&tcb->timer))
+    if (tcb->snd_una != tcb->write_seq && !tcb->touched && !wheel_is_armed(&tcb->timer))
         return "something waits to be sent or acknowledged and no timer is armed";
     return NULL;
 }
@@ -90,10 +88,10 @@ static const char *check_half(struct world *w, struct host *h, const struct tabl
             continue;
         snprintf(why, WORLD_WHY,
                  "host %u, port %u to %u, %s, at %.6f s: %s (una %u nxt %u written %u, rcv.nxt %u wup %u wnd %u, out %u "
-                 "sacked %u lost %u retrans %u)",
+                 "sacked %u lost %u retrans %u, timers %x)",
                  h->index, tcb->flow.lport, tcb->flow.rport, tcb_state_name(tcb->state), (double)w->now / 1e9, wrong,
                  tcb->snd_una, tcb->snd_nxt, tcb->write_seq, tcb->rcv_nxt, tcb->rcv_wup, tcb->rcv_wnd, tcb->packets_out,
-                 tcb->sacked_out, tcb->lost_out, tcb->retrans_out);
+                 tcb->sacked_out, tcb->lost_out, tcb->retrans_out, tcb->timers);
         return why;
     }
     return NULL;
