@@ -17,18 +17,18 @@ PLX_BEGIN_DECLS
  * caller owns it. NULL with ENOBUFS (pool empty, counted as drop.no_mbuf) or EPERM. */
 PLX_API struct rte_mbuf *plx_mbuf_alloc(void);
 
-/* TCP: up to max bytes of what recv would return, as a chain that the caller owns (rte_pktmbuf_free). UDP: the next datagram,
- * whole; max is ignored. Waits unless the socket is non-blocking or flags hold MSG_DONTWAIT (the only one).
- * Buffers pin receive memory until freed: do not hoard them. NULL with errno 0 at the end of the stream, else with
- * recv's errno. */
+/* TCP: up to max bytes of what recv would return, as a chain that the caller owns (rte_pktmbuf_free). UDP:
+ * the next datagram, whole; max is ignored. Waits unless the socket is non-blocking or flags hold
+ * MSG_DONTWAIT (the only one). Buffers pin receive memory until freed: do not hoard them. NULL with errno 0
+ * at the end of the stream, else with recv's errno. */
 PLX_API struct rte_mbuf *plx_recv_mbuf(int fd, size_t max, int flags);
 /* The same for UDP, with the sender's address as in recvfrom. An empty datagram is a chain of length 0. */
 PLX_API struct rte_mbuf *plx_recvfrom_mbuf(int fd, int flags, struct sockaddr *addr, socklen_t *alen);
 
 /* TCP: the chain becomes the stream's next bytes: all or nothing; EAGAIN (non-blocking) when the send
- * buffer is full, and then the chain is gone, so watch EPOLLOUT first. UDP: the chain is one datagram. Takes m. Do not
- * write to its data afterwards, also not through another reference: it may be sent again.
- * The number of bytes, or send's errno; EINVAL for an empty chain (TCP) or a broken one. */
+ * buffer is full, and then the chain is gone, so watch EPOLLOUT first. UDP: the chain is one datagram. Takes
+ * m. Do not write to its data afterwards, also not through another reference: it may be sent again. The
+ * number of bytes, or send's errno; EINVAL for an empty chain (TCP) or a broken one. */
 PLX_API ssize_t plx_send_mbuf_take(int fd, struct rte_mbuf *m, int flags);
 /* UDP: to an address, as sendto. Takes m. */
 PLX_API ssize_t plx_sendto_mbuf_take(int fd, struct rte_mbuf *m, int flags, const struct sockaddr *addr,

@@ -50,8 +50,8 @@ PLX_API void plx_usage(FILE *out);
  * When one fn returns non-zero the others are stopped as by plx_stop.
  *
  * Returns the first non-zero result in the order of the workers, 0 if there is none; -1 with errno:
- * EINVAL (fn is NULL, no plx_init), EBUSY (already running), EAGAIN (no thread could be made). May be called again. The main
- * thread only. */
+ * EINVAL (fn is NULL, no plx_init), EBUSY (already running), EAGAIN (no thread could be made). May be called
+ * again. The main thread only. */
 PLX_API int plx_run(int (*fn)(void *arg), void *arg);
 
 /* This thread's worker, 0 to plx_workers() - 1; -1 on a thread that is none. Any thread. */

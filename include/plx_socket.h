@@ -58,9 +58,9 @@ PLX_API int plx_connect(int fd, const struct sockaddr *addr, socklen_t len);
  * returns how much. UDP sends one datagram of up to 65,507 bytes, or nothing.
  * flags: MSG_DONTWAIT, MSG_NOSIGNAL (always so), MSG_MORE, MSG_OOB, MSG_EOR, MSG_CONFIRM and
  * MSG_DONTROUTE (both ignored); others are EOPNOTSUPP. Ancillary data is ignored, as a socket without
- * use for it does; so is an address given for TCP. The number of bytes. EAGAIN, EPIPE, ENOTCONN, ECONNRESET, ETIMEDOUT, EDESTADDRREQ,
- * EMSGSIZE, EINVAL, EFAULT, EHOSTUNREACH, ENETUNREACH, EACCES,
- * ECONNREFUSED (an earlier datagram was refused), ENOBUFS (no packet buffer), EINTR. */
+ * use for it does; so is an address given for TCP. The number of bytes. EAGAIN, EPIPE, ENOTCONN, ECONNRESET,
+ * ETIMEDOUT, EDESTADDRREQ, EMSGSIZE, EINVAL, EFAULT, EHOSTUNREACH, ENETUNREACH, EACCES, ECONNREFUSED (an
+ * earlier datagram was refused), ENOBUFS (no packet buffer), EINTR. */
 PLX_API ssize_t plx_send(int fd, const void *buf, size_t len, int flags);
 PLX_API ssize_t plx_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,
                            socklen_t alen);
@@ -70,12 +70,13 @@ PLX_API ssize_t plx_writev(int fd, const struct iovec *iov, int n);
 
 /* recv(2), recvfrom(2), recvmsg(2), read(2), readv(2). Waits for the first bytes unless non-blocking.
  * flags: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL (TCP), MSG_TRUNC (UDP: the datagram's true length is
- * returned; TCP: the bytes are thrown away), MSG_OOB (TCP), MSG_CMSG_CLOEXEC (ignored); others are EOPNOTSUPP.
- * The number of bytes; 0 when the peer has closed, or for an empty datagram. recvmsg sets MSG_TRUNC in
- * msg_flags when a datagram did not fit, and msg_controllen to 0. EAGAIN, ENOTCONN, ECONNRESET, ETIMEDOUT,
- * ECONNREFUSED, EINVAL, EFAULT, EINTR. */
+ * returned; TCP: the bytes are thrown away), MSG_OOB (TCP), MSG_CMSG_CLOEXEC (ignored); others are
+ * EOPNOTSUPP. The number of bytes; 0 when the peer has closed, or for an empty datagram. recvmsg sets
+ * MSG_TRUNC in msg_flags when a datagram did not fit, and msg_controllen to 0. EAGAIN, ENOTCONN, ECONNRESET,
+ * ETIMEDOUT, ECONNREFUSED, EINVAL, EFAULT, EINTR. */
 PLX_API ssize_t plx_recv(int fd, void *buf, size_t len, int flags);
-PLX_API ssize_t plx_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr, socklen_t *alen);
+PLX_API ssize_t plx_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr,
+                             socklen_t *alen);
 PLX_API ssize_t plx_recvmsg(int fd, struct msghdr *msg, int flags);
 PLX_API ssize_t plx_read(int fd, void *buf, size_t len);
 PLX_API ssize_t plx_readv(int fd, const struct iovec *iov, int n);
@@ -112,8 +113,9 @@ PLX_API int plx_setsockopt(int fd, int level, int name, const void *val, socklen
  * (FD_CLOEXEC, remembered for nothing), F_DUPFD, F_DUPFD_CLOEXEC. EINVAL, EMFILE. */
 PLX_API int plx_fcntl(int fd, int cmd, ...);
 
-/* ioctl(2) with an int *: FIONBIO sets non-blocking; FIONREAD, the same as SIOCINQ, bytes to read (UDP: of the next
- * datagram); SIOCOUTQ, bytes not yet acknowledged. ENOTTY, EINVAL (SIOCINQ, SIOCOUTQ of a listener), EFAULT. */
+/* ioctl(2) with an int *: FIONBIO sets non-blocking; FIONREAD, the same as SIOCINQ, bytes to read (UDP: of
+ * the next datagram); SIOCOUTQ, bytes not yet acknowledged. ENOTTY, EINVAL (SIOCINQ, SIOCOUTQ of a listener),
+ * EFAULT. */
 PLX_API int plx_ioctl(int fd, unsigned long request, ...);
 
 PLX_END_DECLS

@@ -40,7 +40,8 @@ ssize_t plx_send_mbuf_take(int fd, struct rte_mbuf *m, int flags)
     return plx_sendto_mbuf_take(fd, m, flags, NULL, 0);
 }
 
-ssize_t plx_sendto_mbuf_take(int fd, struct rte_mbuf *m, int flags, const struct sockaddr *addr, socklen_t alen)
+ssize_t plx_sendto_mbuf_take(int fd, struct rte_mbuf *m, int flags, const struct sockaddr *addr,
+                             socklen_t alen)
 {
     struct engine *e = engine_current;
     if (e == NULL)

@@ -42,7 +42,8 @@ ssize_t plx_send(int fd, const void *buf, size_t len, int flags)
     CALL(sock_send(e, fd, buf, len, flags));
 }
 
-ssize_t plx_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr, socklen_t alen)
+ssize_t plx_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,
+                   socklen_t alen)
 {
     CALL(sock_sendto(e, fd, buf, len, flags, addr, alen));
 }

@@ -6,14 +6,15 @@
 #include <string.h>
 
 /* Bits of epoll_event.events that tell how to report, not what. */
-#define HOW_BITS       ((uint32_t)EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
-#define ALWAYS         ((uint32_t)EPOLLERR | EPOLLHUP)
-#define EXCLUSIVE_OK   ((uint32_t)EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+#define HOW_BITS ((uint32_t)EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE)
+#define ALWAYS   ((uint32_t)EPOLLERR | EPOLLHUP)
+#define EXCLUSIVE_OK                                                                                         \
+    ((uint32_t)EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
 /* On Linux these come with a change of state, which wakes every watch, whatever its interest. */
-#define STATE_CHANGE   ((uint32_t)EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+#define STATE_CHANGE ((uint32_t)EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 /* Epolls in a chain of nesting, innermost and outermost included: what Linux takes. */
-#define NESTING_MAX    7
-#define MAX_EVENTS     (INT_MAX / (int)sizeof(struct epoll_event))
+#define NESTING_MAX 7
+#define MAX_EVENTS  (INT_MAX / (int)sizeof(struct epoll_event))
 
 static struct watch *watch_at(const struct engine *e, uint32_t idx)
 {

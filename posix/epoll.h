@@ -19,16 +19,15 @@ struct watch {
     struct ready_link link; /* its epoll's ready list; first */
     struct epoll *epoll;
     struct file *file;
-    uint64_t data;      /* the application's */
-    uint32_t events;    /* interest, with EPOLLET and EPOLLONESHOT */
-    int fd;             /* the number it was registered under */
-    uint32_t file_next; /* the description's list; indices into engine.watches */
+    uint64_t data;               /* the application's */
+    uint32_t events;             /* interest, with EPOLLET and EPOLLONESHOT */
+    int fd;                      /* the number it was registered under */
+    uint32_t file_next;          /* the description's list; indices into engine.watches */
     uint32_t all_next, all_prev; /* its epoll's list */
     uint32_t pad;
 };
 
 _Static_assert(sizeof(struct watch) == 64, "one cache line: it is touched for each event");
-
 
 struct epoll {
     struct file file; /* first */

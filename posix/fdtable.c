@@ -87,7 +87,8 @@ static uint32_t slot_find(const struct fdtable *t, uint32_t min)
     return first_clear(t->used, word * WORD_BITS, (word + 1) * WORD_BITS);
 }
 
-int fdtable_init(struct fdtable *t, const struct memory *mem, uint32_t limit, uint16_t worker, uint16_t n_workers)
+int fdtable_init(struct fdtable *t, const struct memory *mem, uint32_t limit, uint16_t worker,
+                 uint16_t n_workers)
 {
     if (limit == 0 || limit > FDTABLE_MAX - FDTABLE_FIRST || n_workers == 0 || worker >= n_workers)
         return -EINVAL;

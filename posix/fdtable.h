@@ -17,21 +17,22 @@
 #define FDTABLE_MAX   (1u << 21)
 
 struct fdtable {
-    struct file **files;   /* by slot */
-    uint32_t committed;    /* slots of files[] that are usable */
+    struct file **files;    /* by slot */
+    uint32_t committed;     /* slots of files[] that are usable */
     uint32_t shift, worker; /* fd = slot << shift | worker */
-    uint32_t limit;        /* slots, FDTABLE_FIRST included */
+    uint32_t limit;         /* slots, FDTABLE_FIRST included */
     uint32_t in_use;
-    uint64_t *used;        /* bit set: slot taken */
-    uint64_t *full1;       /* bit set: word of used[] full */
-    uint64_t *full2;       /* bit set: word of full1[] full */
-    uint64_t *cloexec;     /* FD_CLOEXEC, remembered for F_GETFD */
+    uint64_t *used;    /* bit set: slot taken */
+    uint64_t *full1;   /* bit set: word of used[] full */
+    uint64_t *full2;   /* bit set: word of full1[] full */
+    uint64_t *cloexec; /* FD_CLOEXEC, remembered for F_GETFD */
     const struct memory *mem;
     size_t map_bytes, files_bytes;
 };
 
 /* Up to `limit` descriptors (at most FDTABLE_MAX - FDTABLE_FIRST). 0, -ENOMEM, -EINVAL. */
-int fdtable_init(struct fdtable *t, const struct memory *mem, uint32_t limit, uint16_t worker, uint16_t n_workers);
+int fdtable_init(struct fdtable *t, const struct memory *mem, uint32_t limit, uint16_t worker,
+                 uint16_t n_workers);
 void fdtable_fini(struct fdtable *t);
 
 /* Gives f the lowest free number that is at least `min`. The number, -EMFILE, -ENOMEM. */

@@ -108,7 +108,8 @@ static int set_ip(struct options *o, const char *value, char *clause)
         return clause_set(clause, "must be an IPv4 address and its prefix of 1 to 32 bits, as 10.0.0.2/24");
     uint32_t host = ip_addr_get_v4(&ip.addr) & ~mask_of(ip.prefix_len);
     if (!is_unicast(&ip.addr))
-        return clause_set(clause, "must be a unicast address, from 1.0.0.0 to 223.255.255.255 without 127.0.0.0/8");
+        return clause_set(clause,
+                          "must be a unicast address, from 1.0.0.0 to 223.255.255.255 without 127.0.0.0/8");
     if (ip.prefix_len < 31 && (host == 0 || host == ~mask_of(ip.prefix_len)))
         return clause_set(clause, "is the network's %s address; a host's is between the two",
                           host == 0 ? "own" : "broadcast");
@@ -239,15 +240,19 @@ static int set_config(struct options *o, const char *value, char *clause)
 /* ---- the list ---- */
 
 static const struct option option_table[] = {
-    {"dev", "WIRE", "a wire: pci:ADDR, tap:NAME, af_packet:IFACE, af_xdp:IFACE, memif:PATH[,server],\n"
-     "vhost:PATH, virtio:PATH, pcap:IN.pcap[,OUT.pcap] or vdev:DPDK-STRING; several allowed", set_dev},
+    {"dev", "WIRE",
+     "a wire: pci:ADDR, tap:NAME, af_packet:IFACE, af_xdp:IFACE, memif:PATH[,server],\n"
+     "vhost:PATH, virtio:PATH, pcap:IN.pcap[,OUT.pcap] or vdev:DPDK-STRING; several allowed",
+     set_dev},
     {"ip", "ADDR/PREFIX", "an address on it, as 10.0.0.2/24; several allowed", set_ip},
     {"gw", "ADDR", "default gateway", set_gw},
     {"route", "PREFIX,VIA", "a network behind another gateway; several allowed", set_route},
     {"mac", "MAC", "hardware address, as 02:00:00:00:00:02", set_mac},
     {"mtu", "N", "largest IP packet, 68 to 9000 bytes", set_mtu},
-    {"impair", "LIST", "make the wire worse: loss=1%,dup=0.1%,reorder=1%,delay=5ms,jitter=1ms,\n"
-     "corrupt=0.01%,rate=100M,seed=7", set_impair},
+    {"impair", "LIST",
+     "make the wire worse: loss=1%,dup=0.1%,reorder=1%,delay=5ms,jitter=1ms,\n"
+     "corrupt=0.01%,rate=100M,seed=7",
+     set_impair},
     {"workers", "N", "threads, each with its own queue of the wire (default 1)", set_workers},
     {"config", "FILE", "read options from a file of lines NAME = VALUE", set_config},
     {"set", "KEY=VALUE", "a tunable, as net.ipv4.tcp_sack=0; several allowed", set_tunable},
@@ -368,7 +373,8 @@ int options_finish(struct options *o)
         return fail(o, -EINVAL, "--dev is missing: which wire to use, as --dev tap:plx0 --ip 10.0.0.2/24");
     for (int i = 0; i < o->n_devs; i++)
         if (o->dev[i].n_ips == 0)
-            return fail(o, -EINVAL, "--ip is missing: an address for --dev %s, as 10.0.0.2/24", o->dev[i].dev);
+            return fail(o, -EINVAL, "--ip is missing: an address for --dev %s, as 10.0.0.2/24",
+                        o->dev[i].dev);
     for (int i = 0; i < o->n_routes; i++) {
         char via[INET_ADDRSTRLEN];
         uint32_t be = ip_addr_get_v4(&o->route[i].via);

@@ -47,8 +47,8 @@ struct options {
     uint16_t workers;
     char eal[OPTIONS_TEXT];
     struct tunables tun;
-    bool in_file;           /* while a file is read */
-    char why[OPTIONS_WHY];  /* the message, after a failure */
+    bool in_file;          /* while a file is read */
+    char why[OPTIONS_WHY]; /* the message, after a failure */
 };
 
 void options_init(struct options *o);

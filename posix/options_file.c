@@ -84,7 +84,8 @@ static int file_check(struct options *o, const char *path)
         fclose(f);
     if (err != 0)
         return fail_in(o, path, strerror(err), -err);
-    snprintf(what, sizeof(what), "line %d: must be NAME = VALUE, a comment after #, or [set] before tunables", number);
+    snprintf(what, sizeof(what), "line %d: must be NAME = VALUE, a comment after #, or [set] before tunables",
+             number);
     return ok ? 0 : fail_in(o, path, what, -EINVAL);
 }
 

@@ -93,8 +93,8 @@ static ssize_t stream_recv_wait(struct engine *e, struct sock *s, const struct i
     return stream_recv_rest(e, s, iov, n, first > 0 ? (size_t)first : 0, target, flags);
 }
 
-static inline ssize_t stream_recv(struct engine *e, struct sock *s, const struct iovec *iov, int n, size_t len,
-                                  int flags)
+static inline ssize_t stream_recv(struct engine *e, struct sock *s, const struct iovec *iov, int n,
+                                  size_t len, int flags)
 {
     ssize_t r = tcp_recv(engine_tcp(e), s->tcb, iov, n, flags & TCP_FLAGS);
     bool all = r > 0 && (flags & MSG_WAITALL) == 0 && (s->file.flags & SOCK_F_RCVLOWAT) == 0;
@@ -217,8 +217,8 @@ ssize_t sock_readv(struct engine *e, int fd, const struct iovec *iov, int n)
 /* ---- packets ---- */
 
 /* One try: the chain, or NULL with *err positive, 0 at the end of a stream. */
-static struct rte_mbuf *mbuf_try(struct engine *e, struct sock *s, size_t max, struct ip_addr *src, uint16_t *port,
-                                 int *err)
+static struct rte_mbuf *mbuf_try(struct engine *e, struct sock *s, size_t max, struct ip_addr *src,
+                                 uint16_t *port, int *err)
 {
     if (sock_is_tcp(s))
         return tcp_recv_mbuf(engine_tcp(e), s->tcb, max > UINT32_MAX ? UINT32_MAX : (uint32_t)max, err);

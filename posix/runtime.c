@@ -143,7 +143,8 @@ static void say_what_is(const struct runtime *rt)
         const uint8_t *mac = dev->caps.mac;
         fprintf(stderr, "plx: dev %s", d->dev);
         if (dev->caps.link == NETDEV_LINK_ETHER)
-            fprintf(stderr, " mac %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+            fprintf(stderr, " mac %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                    mac[5]);
         fprintf(stderr, " mtu %u", dev->caps.mtu);
         for (int j = 0; j < d->n_ips; j++) {
             char text[INET_ADDRSTRLEN];

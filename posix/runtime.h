@@ -20,12 +20,12 @@ struct runtime_worker {
 
 struct runtime {
     struct options options;
-    struct worker_eal *eal;   /* NULL: no plx_init */
+    struct worker_eal *eal; /* NULL: no plx_init */
     struct worker_group group;
     struct runtime_worker *workers;
-    uint16_t n_workers;       /* of options; those with an engine */
-    atomic_int stop;          /* plx_stop was called */
-    atomic_int running;       /* workers whose fn has not returned */
+    uint16_t n_workers; /* of options; those with an engine */
+    atomic_int stop;    /* plx_stop was called */
+    atomic_int running; /* workers whose fn has not returned */
     int (*fn)(void *arg);
     void *arg;
     bool in_run;

@@ -5,9 +5,8 @@
 #include "posix/sockaddr.h"
 #include "posix/socket.h"
 
-#define SEND_FLAGS                                                                                           \
-    (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB | MSG_EOR | MSG_CONFIRM | MSG_DONTROUTE)
-#define TCP_FLAGS (MSG_MORE | MSG_OOB | MSG_EOR) /* what the transport understands */
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB | MSG_EOR | MSG_CONFIRM | MSG_DONTROUTE)
+#define TCP_FLAGS  (MSG_MORE | MSG_OOB | MSG_EOR) /* what the transport understands */
 
 static bool may_wait(const struct sock *s, int flags)
 {
@@ -53,8 +52,8 @@ static ssize_t stream_send_rest(struct engine *e, struct sock *s, const struct i
     return (ssize_t)taken;
 }
 
-static inline ssize_t stream_send(struct engine *e, struct sock *s, const struct iovec *iov, int n, size_t len,
-                                  int flags)
+static inline ssize_t stream_send(struct engine *e, struct sock *s, const struct iovec *iov, int n,
+                                  size_t len, int flags)
 {
     ssize_t r = tcp_send(engine_tcp(e), s->tcb, iov, n, flags & TCP_FLAGS);
     if (__builtin_expect(r != (ssize_t)len && (r >= 0 || r == -EAGAIN) && may_wait(s, flags), 0))
@@ -96,8 +95,8 @@ ssize_t sock_send(struct engine *e, int fd, const void *buf, size_t len, int fla
     return sock_sendto(e, fd, buf, len, flags, NULL, 0);
 }
 
-ssize_t sock_sendto(struct engine *e, int fd, const void *buf, size_t len, int flags, const struct sockaddr *sa,
-                    socklen_t alen)
+ssize_t sock_sendto(struct engine *e, int fd, const void *buf, size_t len, int flags,
+                    const struct sockaddr *sa, socklen_t alen)
 {
     const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
     int err = 0;
@@ -109,7 +108,8 @@ ssize_t sock_sendto(struct engine *e, int fd, const void *buf, size_t len, int f
     if (__builtin_expect((buf == NULL && len > 0) || len > (size_t)SSIZE_MAX, 0))
         return -EFAULT;
     /* Linux takes no notice of an address given for a stream. */
-    return sock_is_tcp(s) ? stream_send(e, s, &iov, 1, len, flags) : datagram_send(e, s, &iov, 1, flags, sa, alen);
+    return sock_is_tcp(s) ? stream_send(e, s, &iov, 1, len, flags)
+                          : datagram_send(e, s, &iov, 1, flags, sa, alen);
 }
 
 static ssize_t sock_sendv(struct engine *e, int fd, const struct iovec *iov, int n, int flags,
@@ -187,8 +187,8 @@ static ssize_t packet_send(struct engine *e, struct sock *s, struct rte_mbuf *m,
     return sent(e, udp_send_take(engine_udp(e), s->udp, m, sa != NULL ? &addr : NULL, port));
 }
 
-ssize_t sock_send_mbuf_take(struct engine *e, int fd, struct rte_mbuf *m, int flags, const struct sockaddr *sa,
-                            socklen_t alen)
+ssize_t sock_send_mbuf_take(struct engine *e, int fd, struct rte_mbuf *m, int flags,
+                            const struct sockaddr *sa, socklen_t alen)
 {
     int err = 0;
     if (m == NULL)

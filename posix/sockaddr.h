@@ -12,7 +12,8 @@
 #include "base/addr.h"
 
 /* 0, -EFAULT, -EINVAL (too short), -EAFNOSUPPORT. */
-static inline int sockaddr_read(const struct sockaddr *sa, socklen_t len, struct ip_addr *addr, uint16_t *port)
+static inline int sockaddr_read(const struct sockaddr *sa, socklen_t len, struct ip_addr *addr,
+                                uint16_t *port)
 {
     struct sockaddr_in in;
     if (sa == NULL)
@@ -28,7 +29,8 @@ static inline int sockaddr_read(const struct sockaddr *sa, socklen_t len, struct
 }
 
 /* As accept(2) and its kin hand out addresses: cut to the room there is, *len what it would have taken. */
-static inline int sockaddr_write(struct sockaddr *sa, socklen_t *len, const struct ip_addr *addr, uint16_t port)
+static inline int sockaddr_write(struct sockaddr *sa, socklen_t *len, const struct ip_addr *addr,
+                                 uint16_t port)
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
     if (sa == NULL)

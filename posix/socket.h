@@ -25,7 +25,8 @@ enum {
 };
 
 #define SOCK_F_INHERITED                                                                                     \
-    (SOCK_F_REUSEADDR | SOCK_F_REUSEPORT | SOCK_F_BROADCAST | SOCK_F_KEEPALIVE | SOCK_F_LINGER | SOCK_F_RCVLOWAT)
+    (SOCK_F_REUSEADDR | SOCK_F_REUSEPORT | SOCK_F_BROADCAST | SOCK_F_KEEPALIVE | SOCK_F_LINGER |             \
+     SOCK_F_RCVLOWAT)
 
 struct sock {
     struct file file; /* first */
@@ -92,12 +93,12 @@ bool sock_tcp_is_connected(const struct sock *s);
 
 /* send.c */
 ssize_t sock_send(struct engine *e, int fd, const void *buf, size_t len, int flags);
-ssize_t sock_sendto(struct engine *e, int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,
-                    socklen_t alen);
+ssize_t sock_sendto(struct engine *e, int fd, const void *buf, size_t len, int flags,
+                    const struct sockaddr *addr, socklen_t alen);
 ssize_t sock_sendmsg(struct engine *e, int fd, const struct msghdr *msg, int flags);
 ssize_t sock_writev(struct engine *e, int fd, const struct iovec *iov, int n);
-ssize_t sock_send_mbuf_take(struct engine *e, int fd, struct rte_mbuf *m, int flags, const struct sockaddr *addr,
-                            socklen_t alen);
+ssize_t sock_send_mbuf_take(struct engine *e, int fd, struct rte_mbuf *m, int flags,
+                            const struct sockaddr *addr, socklen_t alen);
 
 /* recv.c */
 ssize_t sock_recv(struct engine *e, int fd, void *buf, size_t len, int flags);

@@ -260,7 +260,8 @@ int sock_getopt(struct engine *e, int fd, int level, int name, void *val, sockle
         if (name == SO_RCVTIMEO || name == SO_SNDTIMEO)
             return get_timeout(name == SO_RCVTIMEO ? s->rcvtimeo_ms : s->sndtimeo_ms, val, len);
         if (name == SO_LINGER) {
-            const struct linger l = {.l_onoff = (s->file.flags & SOCK_F_LINGER) != 0, .l_linger = (int)s->linger_s};
+            const struct linger l = {.l_onoff = (s->file.flags & SOCK_F_LINGER) != 0,
+                                     .l_linger = (int)s->linger_s};
             return write_value(val, len, &l, sizeof(l));
         }
     }

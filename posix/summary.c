@@ -12,8 +12,10 @@ static const struct {
     const char *name, *help;
     size_t offset;
 } wire_counters[] = {
-    {"drop.wire.rx_missed", "lost before us: a queue below was full", offsetof(struct netdev_stats, rx_missed)},
-    {"drop.wire.rx_no_mbuf", "arrived, but the packet pool was empty", offsetof(struct netdev_stats, rx_no_mbuf)},
+    {"drop.wire.rx_missed", "lost before us: a queue below was full",
+     offsetof(struct netdev_stats, rx_missed)},
+    {"drop.wire.rx_no_mbuf", "arrived, but the packet pool was empty",
+     offsetof(struct netdev_stats, rx_no_mbuf)},
     {"drop.wire.rx_errors", "cut, damaged or too large", offsetof(struct netdev_stats, rx_errors)},
     {"drop.wire.tx_errors", "refused below after we sent", offsetof(struct netdev_stats, tx_errors)},
 };
@@ -73,8 +75,9 @@ void plx_summary(FILE *out)
     struct plx_counter c;
     int saved = errno;
     bool any = false;
-    fprintf(out, "plx: connections: %" PRIu64 " accepted, %" PRIu64 " opened; bytes: %" PRIu64 " received, %" PRIu64
-                 " sent; packets: %" PRIu64 " received, %" PRIu64 " sent\n",
+    fprintf(out,
+            "plx: connections: %" PRIu64 " accepted, %" PRIu64 " opened; bytes: %" PRIu64
+            " received, %" PRIu64 " sent; packets: %" PRIu64 " received, %" PRIu64 " sent\n",
             stack_value(CNT_SOCK_ACCEPTED), stack_value(CNT_SOCK_CONNECTED), stack_value(CNT_SOCK_RX_BYTES),
             stack_value(CNT_SOCK_TX_BYTES), stack_value(CNT_RX_PACKETS), stack_value(CNT_TX_PACKETS));
     fputs("plx: drops:", out);

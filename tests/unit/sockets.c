@@ -44,7 +44,8 @@ static int linux_connect(int fd, const struct sockaddr *a, socklen_t len)
     return KERNEL(connect(fd, a, len));
 }
 
-static ssize_t linux_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *a, socklen_t alen)
+static ssize_t linux_sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *a,
+                            socklen_t alen)
 {
     return KERNEL(sendto(fd, buf, len, flags | MSG_NOSIGNAL, a, alen));
 }
@@ -151,10 +152,12 @@ static in_addr_t linux_addr(enum side side)
 }
 
 const struct sockets sockets_linux = {
-    "Linux", linux_socket, linux_bind, linux_listen, linux_accept4, linux_connect, linux_sendto, linux_recvfrom,
-    linux_sendmsg, linux_recvmsg, linux_writev, linux_readv, linux_close, linux_dup, linux_shutdown,
-    linux_getsockname, linux_getpeername, linux_getsockopt, linux_setsockopt, linux_fcntl, linux_ioctl,
-    linux_epoll_create1, linux_epoll_ctl, linux_epoll_wait, linux_poll, linux_settle, linux_addr,
+    "Linux",           linux_socket,        linux_bind,       linux_listen,     linux_accept4,
+    linux_connect,     linux_sendto,        linux_recvfrom,   linux_sendmsg,    linux_recvmsg,
+    linux_writev,      linux_readv,         linux_close,      linux_dup,        linux_shutdown,
+    linux_getsockname, linux_getpeername,   linux_getsockopt, linux_setsockopt, linux_fcntl,
+    linux_ioctl,       linux_epoll_create1, linux_epoll_ctl,  linux_epoll_wait, linux_poll,
+    linux_settle,      linux_addr,
 };
 
 /* ---- Pollux: two engines on a pipe ---- */
@@ -259,10 +262,15 @@ static void two_start(void)
     }
     assert_int_equal(netdev_pipe_create(&cfg, two.dev), 0);
     for (int i = 0; i < 2; i++) {
-        const struct worker_config wcfg = {.mem = &memory_os, .tun = &two.tun, .hdr_pool = two.pools[i].hdr,
-            .data_pool = two.pools[i].data, .seed = test_seed(7 + (uint64_t)i), .n_workers = 1, .now = two.now};
-        const struct engine_config ecfg = {.ops = &two_ops, .user = &two.engine[i], .stop = &two.stop,
-            .max_fds = MAX_FDS};
+        const struct worker_config wcfg = {.mem = &memory_os,
+                                           .tun = &two.tun,
+                                           .hdr_pool = two.pools[i].hdr,
+                                           .data_pool = two.pools[i].data,
+                                           .seed = test_seed(7 + (uint64_t)i),
+                                           .n_workers = 1,
+                                           .now = two.now};
+        const struct engine_config ecfg = {
+            .ops = &two_ops, .user = &two.engine[i], .stop = &two.stop, .max_fds = MAX_FDS};
         struct ip_addr addr = ip_addr_v4(htonl(0x0a000001u + (uint32_t)i));
         assert_int_equal(worker_init(&two.worker[i], &wcfg), 0);
         assert_int_equal(engine_init(&two.engine[i], &two.worker[i], &ecfg), 0);
@@ -322,7 +330,8 @@ static int plx_connect_(int fd, const struct sockaddr *a, socklen_t len)
     return sock_connect(of(fd), number(fd), a, len);
 }
 
-static ssize_t plx_sendto_(int fd, const void *buf, size_t len, int flags, const struct sockaddr *a, socklen_t alen)
+static ssize_t plx_sendto_(int fd, const void *buf, size_t len, int flags, const struct sockaddr *a,
+                           socklen_t alen)
 {
     return sock_sendto(of(fd), number(fd), buf, len, flags, a, alen);
 }
@@ -436,10 +445,11 @@ static in_addr_t plx_addr(enum side side)
 }
 
 const struct sockets sockets_pollux = {
-    "Pollux", plx_socket_, plx_bind_, plx_listen_, plx_accept4_, plx_connect_, plx_sendto_, plx_recvfrom_,
-    plx_sendmsg_, plx_recvmsg_, plx_writev_, plx_readv_, plx_close_, plx_dup_, plx_shutdown_, plx_getsockname_,
-    plx_getpeername_, plx_getsockopt_, plx_setsockopt_, plx_fcntl_, plx_ioctl_, plx_epoll_create1_,
-    plx_epoll_ctl_, plx_epoll_wait_, plx_poll_, plx_settle, plx_addr,
+    "Pollux",        plx_socket_,   plx_bind_,     plx_listen_,        plx_accept4_,     plx_connect_,
+    plx_sendto_,     plx_recvfrom_, plx_sendmsg_,  plx_recvmsg_,       plx_writev_,      plx_readv_,
+    plx_close_,      plx_dup_,      plx_shutdown_, plx_getsockname_,   plx_getpeername_, plx_getsockopt_,
+    plx_setsockopt_, plx_fcntl_,    plx_ioctl_,    plx_epoll_create1_, plx_epoll_ctl_,   plx_epoll_wait_,
+    plx_poll_,       plx_settle,    plx_addr,
 };
 
 /* ---- both ---- */
@@ -460,7 +470,8 @@ int sockets_teardown(void **state)
 
 struct sockaddr_in address_of(const struct sockets *s, enum side side, uint16_t port)
 {
-    return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = s->addr(side), .sin_port = htons(port)};
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = s->addr(side), .sin_port = htons(port)};
 }
 
 uint16_t port_of(const struct sockets *s, int fd)

@@ -24,7 +24,8 @@ struct sockets {
     int (*listen)(int fd, int backlog);
     int (*accept4)(int fd, struct sockaddr *a, socklen_t *len, int flags);
     int (*connect)(int fd, const struct sockaddr *a, socklen_t len);
-    ssize_t (*sendto)(int fd, const void *buf, size_t len, int flags, const struct sockaddr *a, socklen_t alen);
+    ssize_t (*sendto)(int fd, const void *buf, size_t len, int flags, const struct sockaddr *a,
+                      socklen_t alen);
     ssize_t (*recvfrom)(int fd, void *buf, size_t len, int flags, struct sockaddr *a, socklen_t *alen);
     ssize_t (*sendmsg)(int fd, const struct msghdr *m, int flags);
     ssize_t (*recvmsg)(int fd, struct msghdr *m, int flags);
@@ -63,7 +64,7 @@ int sockets_teardown(void **state);
     }
 #define ON_POLLUX(body)                                                                                      \
     {                                                                                                        \
-        #body, body, sockets_setup, sockets_teardown, (void *)&sockets_pollux                                \
+#body, body, sockets_setup, sockets_teardown, (void *)&sockets_pollux                                \
     }
 
 /* ---- what most tests begin with ---- */

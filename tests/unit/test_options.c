@@ -48,9 +48,10 @@ static void refused(const char *line, const char *option, const char *value, con
 static void both_forms_are_taken_and_the_rest_is_left(void **state)
 {
     char left[256];
-    assert_int_equal(parse("--tcp 7 --dev tap:plx0 -v --ip=10.0.0.2/24 file --workers=2 --mode=x -- --dev bad", left,
-                           sizeof(left)),
-                     0);
+    assert_int_equal(
+        parse("--tcp 7 --dev tap:plx0 -v --ip=10.0.0.2/24 file --workers=2 --mode=x -- --dev bad", left,
+              sizeof(left)),
+        0);
     assert_string_equal(left, "--tcp 7 -v file --mode=x -- --dev bad");
     assert_string_equal(o.dev[0].dev, "tap:plx0");
     assert_int_equal(o.n_devs, 1);
@@ -99,9 +100,10 @@ static void options_of_a_wire_may_come_before_it(void **state)
 static void wrong_addresses_are_refused(void **state)
 {
     static const char *const bad[] = {
-        "10.0.0.256/24", "10.0.0.2", "10.0.0.2/", "10.0.0.2/33", "10.0.0.2/0", "10.0.0.2/-1", "10.0.0.2/024x",
-        "10.0.0/24", "10.0.0.2.3/24", "a.b.c.d/24", "/24", "0x0a.0.0.2/24", "10.0.0.2/24/24", "10.0.0.2/ 24",
-        "::1/64", "1234567890123456789/8",
+        "10.0.0.256/24",  "10.0.0.2",     "10.0.0.2/",     "10.0.0.2/33",
+        "10.0.0.2/0",     "10.0.0.2/-1",  "10.0.0.2/024x", "10.0.0/24",
+        "10.0.0.2.3/24",  "a.b.c.d/24",   "/24",           "0x0a.0.0.2/24",
+        "10.0.0.2/24/24", "10.0.0.2/ 24", "::1/64",        "1234567890123456789/8",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         options_init(&o);
@@ -262,8 +264,8 @@ static void the_environment_is_read_with_quotes(void **state)
 
 static void usage_names_every_option(void **state)
 {
-    static const char *const names[] = {"--dev", "--ip", "--gw", "--route", "--mac", "--mtu",
-                                        "--impair", "--workers", "--config", "--set", "--eal"};
+    static const char *const names[] = {"--dev",    "--ip",      "--gw",     "--route", "--mac", "--mtu",
+                                        "--impair", "--workers", "--config", "--set",   "--eal"};
     char text[8192] = "";
     FILE *f = fmemopen(text, sizeof(text), "w");
     options_usage(f);
