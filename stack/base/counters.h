@@ -92,6 +92,7 @@
     COUNTER(TCP_CHALLENGE, "tcp.challenge_acks", "challenge ACKs sent (RFC 5961)")                   \
     COUNTER(TCP_ESTABLISHED, "tcp.established", "connections established")                           \
     COUNTER(TCP_FIN_TIMEOUT, "tcp.fin_timeout", "orphans that FIN-WAIT-2 ended")                     \
+    COUNTER(TCP_SACK_RENEGED, "tcp.sack_reneged", "peers that dropped what they had SACKed")                  \
     COUNTER(TCP_RTO, "tcp.rto", "retransmission time-outs")                                          \
     COUNTER(TCP_TIMEOUTS_FATAL, "tcp.timeouts_fatal", "connections given up after too many time-outs")\
     COUNTER(TCP_FAST_RECOVERY, "tcp.fast_recovery", "times that fast recovery began")                \

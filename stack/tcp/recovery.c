@@ -142,12 +142,20 @@ static void judge_sacked(struct tcp *t, struct tcb *tcb, struct board *b)
     b->lost_edge = edge;
 }
 
+/* Without SACK: no more can have arrived than is outstanding and not lost. */
+static void limit_duplicates(struct tcb *tcb)
+{
+    if (!tcb_is(tcb, TCB_SACK) && tcb->sacked_out + tcb->lost_out > tcb->packets_out)
+        tcb->sacked_out = tcb->packets_out - tcb->lost_out;
+}
+
 /* The oldest outstanding record is lost: RFC 6582's reading of duplicate and partial ACKs. */
 static void judge_head(struct tcp *t, struct tcb *tcb, struct board *b)
 {
     if (tcb->packets_out == 0)
         return;
     mark_lost(tcb, snd_rec_at(t, tcb->sndq_head));
+    limit_duplicates(tcb);
     b->retrans_hint = 0;
 }
 
@@ -162,8 +170,7 @@ static void uncount_duplicates(struct tcb *tcb, uint32_t acked)
 {
     uint32_t gone = acked > 0 ? acked - 1 : 0; /* the first one fills the hole */
     tcb->sacked_out -= gone < tcb->sacked_out ? gone : tcb->sacked_out;
-    if (tcb->sacked_out + tcb->lost_out > tcb->packets_out)
-        tcb->sacked_out = tcb->packets_out - tcb->lost_out;
+    limit_duplicates(tcb);
 }
 
 /* ---- the states ---- */
@@ -281,21 +288,41 @@ void recovery_on_ack(struct tcp *t, struct tcb *tcb, const struct ack_event *e)
         recovery_forget(t, tcb);
 }
 
+/* The oldest record is SACKed and yet it timed out: the peer has thrown away what it had announced, which
+ * RFC 2018 section 8 allows. Nothing that it said is worth anything now. */
+static void forget_sacked_if_reneged(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->sndq_head == 0 || (snd_rec_at(t, tcb->sndq_head)->flags & SND_SACKED) == 0)
+        return;
+    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i)); i = snd_rec_at(t, i)->next)
+        unmark(tcb, snd_rec_at(t, i), SND_SACKED, &tcb->sacked_out);
+    if (tcb->board != 0)
+        board_at(t, tcb)->highest_sacked = 0;
+    count(&t->ctx->counters, CNT_TCP_SACK_RENEGED);
+}
+
 void recovery_on_timeout(struct tcp *t, struct tcb *tcb)
 {
     struct board *b = board_get(t, tcb);
+    forget_sacked_if_reneged(t, tcb);
     bool first = tcb->recovery <= RECOVERY_DISORDER || seq_geq(tcb->snd_una, tcb->recover) ||
                  (tcb->recovery != RECOVERY_LOSS && tcb->retries == 0);
     if (first)
         tcb->ssthresh = congestion_of(tcb)->ssthresh(t, tcb);
     if (!tcb_is(tcb, TCB_SACK))
         tcb->sacked_out = 0;
+    /* RFC 2018 section 8: the receiver may have given up what it had SACKed. */
+    bool reneged = tcb->sndq_head != 0 && (snd_rec_at(t, tcb->sndq_head)->flags & SND_SACKED) != 0;
     for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i)); i = snd_rec_at(t, i)->next) {
         struct snd_rec *r = snd_rec_at(t, i);
         unmark(tcb, r, SND_RETRANS, &tcb->retrans_out);
+        if (reneged)
+            unmark(tcb, r, SND_SACKED, &tcb->sacked_out);
         mark_lost(tcb, r);
     }
     if (b != NULL) {
+        if (reneged)
+            b->highest_sacked = 0;
         b->retrans_hint = 0;
         b->lost_edge = tcb->snd_nxt;
     }
@@ -315,6 +342,7 @@ void recovery_on_too_big(struct tcp *t, struct tcb *tcb)
         unmark(tcb, r, SND_RETRANS, &tcb->retrans_out);
         mark_lost(tcb, r);
     }
+    limit_duplicates(tcb);
     if (tcb->board != 0)
         board_at(t, tcb)->retrans_hint = 0;
 }

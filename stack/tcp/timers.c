@@ -223,7 +223,8 @@ static void window_probe_timeout(struct tcp *t, struct tcb *tcb)
     if (tcb->backoff < t->ctx->tun->tcp_retries2)
         tcb->backoff++;
     output_probe(t, tcb);
-    rexmt_start(t, tcb, REXMT_PERSIST);
+    if (tcb->packets_out == 0) /* else data went, and waits for its own ACK */
+        rexmt_start(t, tcb, REXMT_PERSIST);
     tcb_touch(t, tcb); /* in case that the window is open and only a buffer was missing */
 }
 
