@@ -182,8 +182,7 @@ static unsigned conn_turn(struct app *a, struct app_conn *c)
         c->written += (uint32_t)n;
         done++;
     }
-    bool end = a->bulk ? c->n_data != 0 && c->written == c->n_data : c->fin && c->written == c->allowed;
-    if ((end || (c->fin && c->written == c->n_data)) && !c->closed) {
+    if (c->fin && !c->closed && c->written == (a->bulk ? c->n_data : c->allowed)) {
         sock_shutdown(e, c->fd, SHUT_WR);
         c->closed = true;
         done++;

@@ -78,7 +78,7 @@ const struct tolerance tolerance_table[] = {
     {"IP identification", "unpredictable by intent; means nothing with DF (RFC 6864)", edge_ip_id},
     {"window", "follows each stack's buffers and when its application reads; not zero where the kernel's is open", edge_window},
     {"window scale", "follows the largest receive buffer; offered when the kernel offers it", edge_wscale},
-    {"timestamp value", "milliseconds of two clocks, and a timer that fires a moment apart", edge_tsval},
+    {"timestamp value", "milliseconds of two clocks: 2 either way, beside the difference in time", edge_tsval},
     {"time", "4 ms, or an eighth of the time a timer ran: jiffies and scheduling of the recording machine", edge_time},
     {"PSH", "ends what the application wrote at once, which a capture does not show", edge_push},
     {"quotation", "an ICMP error quotes at least the header and 8 bytes (RFC 792); kernels quote more (RFC 1812)", edge_quote},
@@ -113,7 +113,8 @@ static const char *tcp_differs(const struct record *want, const struct record *g
         return "urgent pointer";
     if ((want->wscale < 0) != (got->wscale < 0) || want->n_opt != got->n_opt || memcmp(want->opt, got->opt, want->n_opt) != 0)
         return "options";
-    if (got->tsval - want->tsval + TSVAL_SLACK > 2 * TSVAL_SLACK)
+    uint32_t later = (uint32_t)(((int64_t)got->at - (int64_t)want->at) / (int64_t)NSEC_PER_MSEC);
+    if (got->tsval - later - want->tsval + TSVAL_SLACK > 2 * TSVAL_SLACK)
         return "timestamp value";
     return want->tsecr != got->tsecr ? "timestamp echo" : NULL;
 }

@@ -310,7 +310,7 @@ CASES = {
     "download": (source_server(60000), drain_client, NEWRENO, ()),
     "download-loss": (source_server(100000), drain_client, NEWRENO, [("ingress", f"{HAS_DATA} numgen inc mod 37 == 20")]),
     "retransmit-data": (source_server(500), drain_client, NEWRENO, [("ingress", first(3, f"ip saddr {ADDR['a']} ip length gt 200"))]),
-    "retransmit-syn": (echo_client, echo_server, (), [("ingress", first(2, "tcp flags == syn"))]),
+    "retransmit-syn": (echo_client, echo_server, ("net.ipv4.tcp_syn_linear_timeouts=0",), [("ingress", first(2, "tcp flags == syn"))]),
     "retransmit-syn-ack": (echo_server, echo_client, (), [("ingress", first(1, "tcp flags == syn|ack"))]),
     "simultaneous-close": (closes_after(0.2)["server"], closes_after(0.24)["client"], (),
                            [("ingress", first(1, "tcp flags & fin == fin"))]),

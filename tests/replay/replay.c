@@ -22,6 +22,7 @@ struct replay {
     uint32_t addr;
     struct flow kernel[CAPTURE_FLOWS], pollux[CAPTURE_FLOWS];
     struct record_list want, got;
+    unsigned inferred; /* frames up to here */
 };
 
 bool replay_case_parse(struct replay_case *k, const char *line, const char *folder, char *why, size_t size)
@@ -165,6 +166,23 @@ static void replay_inject(struct replay *r, const struct capture_frame *f)
     wiretap_inject(r->wire, frame, (uint32_t)size + 14);
 }
 
+/* What the application did is seen by frame i, once; or sooner, by the question that came before it: who has
+ * that address? */
+static void replay_infer(struct replay *r, unsigned i)
+{
+    const uint8_t *b = r->cap.frame[i].bytes;
+    bool asks = b[12] == 8 && b[13] == 6 && (b[0] & 1) != 0;
+    for (unsigned k = i + 1; asks && k < r->cap.n; k++)
+        if (from_us(r, &r->cap.frame[k]) && r->cap.frame[k].bytes[13] == 0) {
+            i = k;
+            break;
+        }
+    if (i >= r->inferred)
+        app_infer(&r->app, &r->cap, i);
+    if (i >= r->inferred)
+        r->inferred = i + 1;
+}
+
 static bool replay_frames(struct replay *r)
 {
     for (unsigned i = 0; i < r->cap.n; i++) {
@@ -174,7 +192,7 @@ static bool replay_frames(struct replay *r)
         replay_collect(r);
         if (from_us(r, f)) {
             record_make(record_list_add(&r->want), f->at, f->bytes, f->len, r->kernel);
-            app_infer(&r->app, &r->cap, i);
+            replay_infer(r, i);
         } else {
             replay_inject(r, f);
         }

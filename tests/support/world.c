@@ -168,8 +168,10 @@ bool world_run(struct world *w, nsec_t until, bool (*each)(struct world *w, void
             break;
         w->now = next;
     }
-    w->now = RTE_MAX(w->now, until);
-    return true;
+    if (w->now >= until)
+        return true;
+    w->now = until; /* the engines shall know what time it is, also when nothing happened */
+    return settle(w, each, arg) > 0;
 }
 
 static void host_stop(struct host *h, struct tcp_census *left)
