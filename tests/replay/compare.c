@@ -41,6 +41,7 @@ static void edge_tsval(struct record *got, bool beyond)
 static void edge_time(struct record *got, bool beyond)
 {
     got->at += TIME_SLACK + beyond;
+    got->tsval += TIME_SLACK / NSEC_PER_MSEC;
 }
 
 static void edge_push(struct record *got, bool beyond)
