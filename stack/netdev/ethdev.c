@@ -196,6 +196,8 @@ void ethdev_close(struct netdev *d)
     }
     if (e->bus != NULL)
         (void)rte_eal_hotplug_remove(e->bus, e->name);
+    if (e->claim >= 0)
+        close(e->claim);
     if (e->socket[0] != '\0')
         (void)unlink(e->socket);
     netdev_free(e);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From the text after a kind to a started port. Devices are plugged in after EAL's start, so that EAL's
  * arguments do not depend on them. */
-#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <rte_bus_vdev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <signal.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "netdev/ethdev.h"
+#include "netdev/pci.h"
 
 #define ETHDEV_ARGS 512
 #define ETHDEV_INSTANCES 64 /* of one driver in a process */
@@ -32,35 +33,6 @@ struct plug {
 };
 
 /* ---- what is there ---- */
-
-/* Network controllers on the PCI bus with their drivers, for messages. */
-static void list_pci(char *buf, size_t size)
-{
-    DIR *dir = opendir("/sys/bus/pci/devices");
-    struct dirent *e;
-    size_t used = 0;
-
-    snprintf(buf, size, "none");
-    while (dir != NULL && (e = readdir(dir)) != NULL && used < size) {
-        char path[320], class[16] = "", driver[128] = "";
-        snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/class", e->d_name);
-        FILE *f = fopen(path, "r");
-        if (f == NULL)
-            continue;
-        bool network = fgets(class, sizeof(class), f) != NULL && strncmp(class, "0x02", 4) == 0;
-        fclose(f);
-        if (!network)
-            continue;
-        snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", e->d_name);
-        ssize_t n = readlink(path, driver, sizeof(driver) - 1);
-        driver[n > 0 ? n : 0] = '\0';
-        const char *base = strrchr(driver, '/');
-        used += (size_t)snprintf(buf + used, size - used, "%s%s (%s)", used == 0 ? "" : ", ", e->d_name,
-                                 base != NULL ? base + 1 : "no driver");
-    }
-    if (dir != NULL)
-        closedir(dir);
-}
 
 /* A socket file whose owner is gone would keep us from listening there: is there one that answers? */
 static bool socket_answers(const char *path)
@@ -183,7 +155,8 @@ static struct netdev *plug_find(struct ethdev *e, struct plug *p, const char *ar
     case ETHDEV_PCI:
         p->bus = "pci";
         snprintf(p->name, sizeof(p->name), "%s%s", strlen(arg) == 7 ? "0000:" : "", arg);
-        return &e->dev;
+        e->claim = pci_claim(p->name, r);
+        return e->claim >= 0 ? &e->dev : NULL;
     case ETHDEV_XDP:
         return plug_xdp(e, p, arg, cfg, r);
     case ETHDEV_MEMIF:
@@ -204,15 +177,10 @@ static struct netdev *plug_find(struct ethdev *e, struct plug *p, const char *ar
 static struct netdev *plug_refused(struct ethdev *e, const struct plug *p, const char *arg, int rc,
                                    struct netdev_refusal *r)
 {
-    char list[256];
     int err = rc >= 0 ? -ENODEV : rc == -EINVAL && e->kind != ETHDEV_VDEV ? -EIO : rc;
     switch (e->kind) {
     case ETHDEV_PCI:
-        list_pci(list, sizeof(list));
-        return netdev_refuse(r, -ENODEV,
-                             "pci %s: DPDK finds no such network device that it may drive. Network devices here: %s. It "
-                             "must be bound to vfio-pci (dpdk-devbind.py -b vfio-pci %s), and opening it takes root",
-                             arg, list, arg);
+        return pci_refuse(p->name, rte_eal_has_hugepages() != 0, r);
     case ETHDEV_XDP:
         return netdev_refuse(r, err, "af_xdp %s: %s. It takes root and a kernel with AF_XDP; try af_packet:%s", arg,
                              strerror(-err), arg);
@@ -380,6 +348,7 @@ struct netdev *netdev_ethdev_open(enum ethdev_kind kind, const char *arg, const 
     e->dev.caps.queues = e->n_queues = cfg->queues;
     e->kind = kind;
     e->port = RTE_MAX_ETHPORTS;
+    e->claim = -1;
     for (uint16_t i = 0; i < cfg->queues; i++)
         e->queue[i].epoll = e->queue[i].watched = -1;
     struct netdev *ok = plug_find(e, &plug, arg, cfg, r);

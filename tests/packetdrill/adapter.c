@@ -109,7 +109,8 @@ static int pd_accept(void *u, int fd, struct sockaddr *addr, socklen_t *len)
 {
     struct rig *r = u;
     int plx = enter(u, fd);
-    return plx < 0 ? accept(fd, addr, len) : (int)done(r, adopt(r, sock_accept(&r->engine, plx, addr, len, 0)));
+    return plx < 0 ? accept(fd, addr, len)
+                   : (int)done(r, adopt(r, sock_accept(&r->engine, plx, addr, len, 0)));
 }
 
 static int pd_connect(void *u, int fd, const struct sockaddr *addr, socklen_t len)
@@ -140,7 +141,8 @@ static ssize_t pd_readv(void *u, int fd, const struct iovec *iov, int n)
     return plx < 0 ? readv(fd, iov, n) : done(r, sock_readv(&r->engine, plx, iov, n));
 }
 
-static ssize_t pd_recvfrom(void *u, int fd, void *buf, size_t n, int flags, struct sockaddr *addr, socklen_t *len)
+static ssize_t pd_recvfrom(void *u, int fd, void *buf, size_t n, int flags, struct sockaddr *addr,
+                           socklen_t *len)
 {
     struct rig *r = u;
     int plx = enter(u, fd);
@@ -409,13 +411,38 @@ __attribute__((visibility("default"))) void packetdrill_interface_init(const cha
         _exit(1);
     set_hooks(&hooks);
     *out = (struct packetdrill_interface){
-        .userdata = the_rig, .free = pd_free, .socket = pd_socket, .bind = pd_bind, .listen = pd_listen,
-        .accept = pd_accept, .connect = pd_connect, .read = pd_read, .readv = pd_readv, .recv = pd_recv,
-        .recvfrom = pd_recvfrom, .recvmsg = pd_recvmsg, .write = pd_write, .writev = pd_writev, .send = pd_send,
-        .sendto = pd_sendto, .sendmsg = pd_sendmsg, .fcntl = pd_fcntl, .ioctl = pd_ioctl, .close = pd_close,
-        .shutdown = pd_shutdown, .getsockopt = pd_getsockopt, .setsockopt = pd_setsockopt, .poll = pd_poll,
-        .netdev_send = pd_netdev_send, .netdev_receive = pd_netdev_receive, .usleep = pd_usleep,
-        .gettimeofday = pd_gettimeofday, .epoll_create = pd_epoll_create, .epoll_ctl = pd_epoll_ctl,
-        .epoll_wait = pd_epoll_wait, .pipe = pd_pipe, .splice = pd_splice,
+        .userdata = the_rig,
+        .free = pd_free,
+        .socket = pd_socket,
+        .bind = pd_bind,
+        .listen = pd_listen,
+        .accept = pd_accept,
+        .connect = pd_connect,
+        .read = pd_read,
+        .readv = pd_readv,
+        .recv = pd_recv,
+        .recvfrom = pd_recvfrom,
+        .recvmsg = pd_recvmsg,
+        .write = pd_write,
+        .writev = pd_writev,
+        .send = pd_send,
+        .sendto = pd_sendto,
+        .sendmsg = pd_sendmsg,
+        .fcntl = pd_fcntl,
+        .ioctl = pd_ioctl,
+        .close = pd_close,
+        .shutdown = pd_shutdown,
+        .getsockopt = pd_getsockopt,
+        .setsockopt = pd_setsockopt,
+        .poll = pd_poll,
+        .netdev_send = pd_netdev_send,
+        .netdev_receive = pd_netdev_receive,
+        .usleep = pd_usleep,
+        .gettimeofday = pd_gettimeofday,
+        .epoll_create = pd_epoll_create,
+        .epoll_ctl = pd_epoll_ctl,
+        .epoll_wait = pd_epoll_wait,
+        .pipe = pd_pipe,
+        .splice = pd_splice,
     };
 }

@@ -23,7 +23,8 @@ struct packetdrill_interface {
     ssize_t (*read)(void *u, int fd, void *buf, size_t n);
     ssize_t (*readv)(void *u, int fd, const struct iovec *iov, int n);
     ssize_t (*recv)(void *u, int fd, void *buf, size_t n, int flags);
-    ssize_t (*recvfrom)(void *u, int fd, void *buf, size_t n, int flags, struct sockaddr *addr, socklen_t *len);
+    ssize_t (*recvfrom)(void *u, int fd, void *buf, size_t n, int flags, struct sockaddr *addr,
+                        socklen_t *len);
     ssize_t (*recvmsg)(void *u, int fd, struct msghdr *msg, int flags);
     ssize_t (*write)(void *u, int fd, const void *buf, size_t n);
     ssize_t (*writev)(void *u, int fd, const struct iovec *iov, int n);

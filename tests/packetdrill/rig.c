@@ -9,9 +9,9 @@
 
 #include "base/heap_pool.h"
 
-#define RIG_EPOCH       (UINT64_C(1700000000) * NSEC_PER_SEC)
-#define RIG_POOL        16384
-#define RIG_WATCHDOG_MS 500 /* real time that a woken thread may take before the clock goes on without it */
+#define RIG_EPOCH           (UINT64_C(1700000000) * NSEC_PER_SEC)
+#define RIG_POOL            16384
+#define RIG_WATCHDOG_MS     500 /* real time that a woken thread may take before the clock goes on without it */
 #define RIG_MAX_CONNECTIONS 1024
 
 static void rig_deadline(struct timespec *ts)

@@ -24,11 +24,11 @@ struct sleeper {
 
 struct rig {
     pthread_mutex_t lock;
-    pthread_cond_t progress;  /* something happened in the stack, or the clock moved: sleepers look again */
-    pthread_cond_t settled;   /* no woken thread is still running */
+    pthread_cond_t progress; /* something happened in the stack, or the clock moved: sleepers look again */
+    pthread_cond_t settled;  /* no woken thread is still running */
     struct sleeper *sleepers;
-    uint64_t round;           /* grows with each kick of the sleepers */
-    unsigned running;         /* woken threads that have neither slept again nor read the clock */
+    uint64_t round;   /* grows with each kick of the sleepers */
+    unsigned running; /* woken threads that have neither slept again nor read the clock */
     pthread_t script_thread;
 
     nsec_t now;
@@ -37,9 +37,9 @@ struct rig {
     struct wire_tap tap;
     struct worker worker;
     struct engine engine;
-    int plx_fd[RIG_FDS];      /* by the kernel's number (an eventfd): ours + 1; 0: none */
+    int plx_fd[RIG_FDS]; /* by the kernel's number (an eventfd): ours + 1; 0: none */
 
-    char *flags;              /* --so_flags, kept: read again at each socket */
+    char *flags; /* --so_flags, kept: read again at each socket */
 };
 
 /* NULL when out of memory. */
@@ -64,7 +64,8 @@ void rig_own_address(struct rig *r, uint32_t be);
  * run. Called at the start and whenever a socket is made. */
 void rig_settings_init(struct rig *r);
 void rig_settings_refresh(struct rig *r);
-/* The value of a key in flags that is not a tunable ("mtu", "local_ip"); NULL when it is not given. buf holds the result. */
+/* The value of a key in flags that is not a tunable ("mtu", "local_ip"); NULL when it is not given. buf holds
+ * the result. */
 const char *rig_flag(const struct rig *r, const char *key, char *buf, size_t size);
 
 #endif

@@ -19,7 +19,8 @@ static bool is_rig_key(const char *key)
 }
 
 /* Calls fn for each key=value of the flags, in order. */
-static void each_flag(const struct rig *r, void (*fn)(void *arg, const char *key, const char *value), void *arg)
+static void each_flag(const struct rig *r, void (*fn)(void *arg, const char *key, const char *value),
+                      void *arg)
 {
     char *copy = strdup(r->flags);
     char *save = NULL;

@@ -53,8 +53,8 @@ static uint8_t flags_of(const struct segment *s)
 }
 
 /* A segment from the script to the stack, right checksums. */
-static void inject(uint16_t sport, uint16_t dport, uint8_t flags, uint32_t seq, uint32_t ack, const void *opts,
-                   size_t n_opts, const void *data, size_t n_data)
+static void inject(uint16_t sport, uint16_t dport, uint8_t flags, uint32_t seq, uint32_t ack,
+                   const void *opts, size_t n_opts, const void *data, size_t n_data)
 {
     struct segment s;
     memset(&s, 0, sizeof(s));
@@ -76,7 +76,8 @@ static void inject(uint16_t sport, uint16_t dport, uint8_t flags, uint32_t seq, 
     s.tcp.window = htons(32792);
     memcpy(s.rest, opts, n_opts);
     memcpy(s.rest + n_opts, data, n_data);
-    uint32_t pseudo = (THEM >> 16) + (THEM & 0xffff) + (US >> 16) + (US & 0xffff) + IPPROTO_TCP + (uint32_t)l4;
+    uint32_t pseudo =
+        (THEM >> 16) + (THEM & 0xffff) + (US >> 16) + (US & 0xffff) + IPPROTO_TCP + (uint32_t)l4;
     s.tcp.check = htons((uint16_t)~sum16(&s.tcp, l4, pseudo));
     assert_int_equal(t.netdev_send(t.userdata, &s, sizeof(s.ip) + l4), 0);
 }
@@ -233,7 +234,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", dlerror());
         return 1;
     }
-    init = (void (*)(const char *, struct packetdrill_interface *))dlsym(object, "packetdrill_interface_init");
+    init =
+        (void (*)(const char *, struct packetdrill_interface *))dlsym(object, "packetdrill_interface_init");
     if (init == NULL) {
         fprintf(stderr, "%s\n", dlerror());
         return 1;
