@@ -55,9 +55,17 @@ static int refuse(int err, const char *why)
     return -1;
 }
 
+/* Receive queues may pin no more than the pool can lend, or it would run dry before they start to drop. */
+static void clamp_to_pools(struct options *o, const struct worker_eal *eal)
+{
+    uint32_t most = worker_eal_pinnable_mb(eal);
+    if (o->tun.tcp_mem_mb > most)
+        o->tun.tcp_mem_mb = most;
+}
+
 static int open_wires(struct runtime *rt, const uint8_t rss_key[STEER_KEY_BYTES], char *why, size_t size)
 {
-    const struct options *o = &rt->options;
+    struct options *o = &rt->options;
     struct worker_eal_config cfg = {
         .n_devs = o->n_devs,
         .n_workers = o->workers,
@@ -73,7 +81,10 @@ static int open_wires(struct runtime *rt, const uint8_t rss_key[STEER_KEY_BYTES]
         memcpy(cfg.dev[i].mac, d->mac, sizeof(d->mac));
     }
     rt->eal = worker_eal_create(&cfg, why, size, &err);
-    return rt->eal != NULL ? 0 : err;
+    if (rt->eal == NULL)
+        return err;
+    clamp_to_pools(o, rt->eal);
+    return 0;
 }
 
 static int add_wires(struct runtime *rt, struct worker *w, uint16_t id)
