@@ -24,6 +24,17 @@ static seq_t window_end(const struct tcb *tcb)
     return tcb->snd_una + tcb->snd_wnd;
 }
 
+/* One record as one segment. Where a large one needs a buffer that is not to be had (all of them may be in
+ * send queues, waiting for just this), as much as a header buffer holds goes out instead. */
+static int send_one(struct tcp *t, struct tcb *tcb, uint32_t i)
+{
+    const struct snd_rec *r = snd_rec_at(t, i);
+    int rc = transmit_records(t, tcb, i, 1, r->len, rec_wire_flags(r));
+    if (rc != -ENOBUFS || r->len <= TRANSMIT_COPY_MAX || snd_queue_split(t, tcb, i, TRANSMIT_COPY_MAX) != 0)
+        return rc;
+    return transmit_records(t, tcb, i, 1, r->len, rec_wire_flags(r));
+}
+
 /* ---- once more ---- */
 
 static bool retransmit_one(struct tcp *t, struct tcb *tcb, uint32_t i)
@@ -33,7 +44,7 @@ static bool retransmit_one(struct tcp *t, struct tcb *tcb, uint32_t i)
         return false;
     if (r->len > tcb->snd_mss && snd_queue_split(t, tcb, i, tcb->snd_mss) != 0)
         return false;
-    if (transmit_records(t, tcb, i, 1, r->len, rec_wire_flags(r)) != 0)
+    if (send_one(t, tcb, i) != 0)
         return false;
     if ((r->flags & SND_RETRANS) == 0)
         tcb->retrans_out++;
@@ -174,7 +185,7 @@ static void output_new(struct tcp *t, struct tcb *tcb)
         if (!window_allows(t, tcb, i))
             break;
         uint32_t len, n = burst_size(t, tcb, i, &len);
-        if (transmit_records(t, tcb, i, n, len, burst_flags(t, i, n)) != 0)
+        if ((n == 1 ? send_one(t, tcb, i) : transmit_records(t, tcb, i, n, len, burst_flags(t, i, n))) != 0)
             break;
         went_out(t, tcb, n);
     }

@@ -160,15 +160,18 @@ static void judge_head(struct tcp *t, struct tcb *tcb, struct board *b)
 }
 
 /* Without SACK each duplicate ACK stands for one segment that has arrived. */
-static void count_duplicate(struct tcb *tcb)
+static void count_duplicate(struct tcb *tcb, struct ack_event *e)
 {
-    if (tcb->sacked_out + tcb->lost_out < tcb->packets_out)
-        tcb->sacked_out++;
+    if (tcb->sacked_out + tcb->lost_out >= tcb->packets_out)
+        return;
+    tcb->sacked_out++;
+    e->delivered++;
 }
 
-static void uncount_duplicates(struct tcb *tcb, uint32_t acked)
+static void uncount_duplicates(struct tcb *tcb, struct ack_event *e)
 {
-    uint32_t gone = acked > 0 ? acked - 1 : 0; /* the first one fills the hole */
+    uint32_t gone = e->acked > 0 ? e->acked - 1 : 0; /* the first one fills the hole */
+    e->delivered = e->acked > tcb->sacked_out + 1 ? e->acked - tcb->sacked_out : 1;
     tcb->sacked_out -= gone < tcb->sacked_out ? gone : tcb->sacked_out;
     limit_duplicates(tcb);
 }
@@ -195,7 +198,7 @@ static void prr_update(struct tcb *tcb, struct board *b, const struct ack_event 
     }
     if (send < (b->prr_out == 0)) /* the fast retransmission itself always goes out */
         send = b->prr_out == 0;
-    tcb->cwnd = pipe + (uint32_t)send;
+    tcb->cwnd = RTE_MAX(pipe + (uint32_t)send, 1u);
 }
 
 static void enter_fast(struct tcp *t, struct tcb *tcb, struct board *b)
@@ -253,7 +256,7 @@ static void on_ack_fast(struct tcp *t, struct tcb *tcb, struct board *b, const s
     prr_update(tcb, b, e);
 }
 
-void recovery_on_ack(struct tcp *t, struct tcb *tcb, const struct ack_event *e)
+void recovery_on_ack(struct tcp *t, struct tcb *tcb, struct ack_event *e)
 {
     if (tcb->recovery == RECOVERY_OPEN && tcb->sacked_out == 0 && !e->duplicate) {
         grow(t, tcb, e);
@@ -264,9 +267,9 @@ void recovery_on_ack(struct tcp *t, struct tcb *tcb, const struct ack_event *e)
         return;
     if (!tcb_is(tcb, TCB_SACK)) {
         if (e->advanced)
-            uncount_duplicates(tcb, e->acked);
+            uncount_duplicates(tcb, e);
         else if (e->duplicate && tcb->recovery != RECOVERY_LOSS)
-            count_duplicate(tcb);
+            count_duplicate(tcb, e);
     }
     if (tcb->recovery >= RECOVERY_CWR && seq_geq(tcb->snd_una, tcb->recover))
         leave(t, tcb);

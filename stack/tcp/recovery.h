@@ -34,7 +34,7 @@ struct ack_event {
 /* Marks what the SACK blocks cover; adds to e->delivered. */
 void recovery_sack(struct tcp *t, struct tcb *tcb, const struct tcp_options *opt, struct ack_event *e);
 /* Judges, moves between the states, sets cwnd. After the acknowledged records are gone. */
-void recovery_on_ack(struct tcp *t, struct tcb *tcb, const struct ack_event *e);
+void recovery_on_ack(struct tcp *t, struct tcb *tcb, struct ack_event *e);
 /* RFC 5681 section 3.1 equation (4), RFC 6298 (5.4): all that is outstanding is thought lost. */
 void recovery_on_timeout(struct tcp *t, struct tcb *tcb);
 /* Records larger than the path allows are lost for sure (RFC 1191); no congestion. */

@@ -90,9 +90,11 @@ ssize_t tcp_send_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
 /* What recv() returns when there is nothing to read. */
 static int nothing_to_read(struct tcb *tcb)
 {
+    if (tcb_is(tcb, TCB_FIN_RCVD))
+        return 0; /* the stream ended well, whatever came after; Linux's SOCK_DONE */
     if (tcb->error != 0)
         return -tcp_take_error(tcb);
-    if (tcb_is(tcb, TCB_FIN_RCVD | TCB_SHUT_RD | TCB_ENDED))
+    if (tcb_is(tcb, TCB_SHUT_RD | TCB_ENDED))
         return 0;
     if (tcb->state == TCP_S_CLOSED || tcb->state == TCP_S_LISTEN)
         return -ENOTCONN;

@@ -13,8 +13,6 @@
 #include "tcp/timers.h"
 #include "wire/tcp.h"
 
-#define TRANSMIT_COPY_MAX 256u /* up to here copying is cheaper than another buffer */
-
 int transmit_path(struct tcp *t, struct tcb *tcb)
 {
     if (net_path_ok(t->net, &tcb->path))
