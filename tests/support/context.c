@@ -7,11 +7,18 @@
 #include <time.h>
 #include <unistd.h>
 
+uint32_t test_pool_limit(void)
+{
+    const char *pools = getenv("PLX_TEST_POOLS");
+    return pools != NULL ? (uint32_t)strtoul(pools, NULL, 10) : TEST_POOL_LIMIT;
+}
+
 void test_pools_init(struct test_pools *p)
 {
-    p->hdr = heap_pool_create("hdr", TEST_POOL_LIMIT, TEST_HDR_ROOM);
-    p->data = heap_pool_create("data", TEST_POOL_LIMIT, TEST_DATA_ROOM);
-    p->rx = heap_pool_create("rx", TEST_POOL_LIMIT, TEST_DATA_ROOM);
+    uint32_t limit = test_pool_limit();
+    p->hdr = heap_pool_create("hdr", limit, TEST_HDR_ROOM);
+    p->data = heap_pool_create("data", limit, TEST_DATA_ROOM);
+    p->rx = heap_pool_create("rx", limit, TEST_DATA_ROOM);
     assert_non_null(p->hdr);
     assert_non_null(p->data);
     assert_non_null(p->rx);

@@ -29,6 +29,8 @@ struct test_pools {
     struct rte_mempool *hdr, *data, *rx;
 };
 
+/* How many buffers a pool holds: plenty, or $PLX_TEST_POOLS, to run at the edge of empty. */
+uint32_t test_pool_limit(void);
 void test_pools_init(struct test_pools *p);
 /* Fails the test when a buffer is still out. */
 void test_pools_fini(struct test_pools *p);
