@@ -6,6 +6,7 @@
 #include "tcp/congestion.h"
 #include "tcp/input.h"
 #include "tcp/options.h"
+#include "tcp/rcv_tuning.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/snd_queue.h"
@@ -171,6 +172,7 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 void input_established(struct tcp *t, struct tcb *tcb)
 {
     options_start_receiving(t, tcb);
+    rcv_tuning_start(t, tcb);
     tcb->snd_sml = tcb->snd_una;
     tcb->recover = tcb->snd_una - 1;
     tcb->last_rcv = tcp_msec(t->ctx->now);

@@ -312,7 +312,7 @@ static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
         text_out_of_order(t, tcb, p);
         return STEP_NEXT;
     }
-    while (!rcv_queue_has_room(t, tcb, mbuf_charge(p->m))) {
+    while (!rcv_queue_owes_room(t, tcb, mbuf_charge(p->m))) {
         if (reassembly_shed(t, tcb)) /* what is in order is worth more */
             continue;
         tcb->flags |= TCB_ACK_NOW;

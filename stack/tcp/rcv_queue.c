@@ -18,6 +18,12 @@ bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t cha
     return tcb->rcvq_charge <= tcb->rcvbuf && t->pinned + charge <= t->pinned_max;
 }
 
+bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
+{
+    uint64_t promised = (uint64_t)tcb->rcvbuf + 2ull * rcv_window_left(tcb);
+    return tcb->rcvq_charge <= promised && t->pinned + charge <= t->pinned_max;
+}
+
 void rcv_queue_charge(struct tcp *t, struct tcb *tcb, uint32_t bytes)
 {
     tcb->rcvq_charge += bytes;

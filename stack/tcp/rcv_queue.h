@@ -25,6 +25,9 @@ void rcv_chain_free(struct rte_mbuf *m);
 void rcv_queue_purge(struct tcp *t, struct tcb *tcb);
 /* Would `charge` more bytes be within SO_RCVBUF and the worker's cap? */
 bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
+/* The same for data in order: inside a window that was announced before SO_RCVBUF became smaller it is
+ * accepted nevertheless, for the peer can do nothing but send it again. */
+bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
 void rcv_queue_charge(struct tcp *t, struct tcb *tcb, uint32_t bytes);
 void rcv_queue_uncharge(struct tcp *t, struct tcb *tcb, uint32_t bytes);
 

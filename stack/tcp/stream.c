@@ -6,6 +6,7 @@
 
 #include "tcp/listener.h"
 #include "tcp/rcv_queue.h"
+#include "tcp/rcv_tuning.h"
 #include "tcp/snd_queue.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
@@ -166,8 +167,10 @@ ssize_t tcp_recv(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n,
         rcv_queue_copy(tcb, skip, len, iov, 0);
     if ((flags & MSG_PEEK) == 0) {
         after_read(t, tcb, skip + len);
-        if (tcb_synchronized(tcb))
+        if (tcb_synchronized(tcb)) {
+            rcv_tuning_read(t, tcb);
             rcv_window_opened(t, tcb);
+        }
     }
     return len;
 }
@@ -188,8 +191,10 @@ struct rte_mbuf *tcp_recv_mbuf(struct tcp *t, struct tcb *tcb, uint32_t max, int
         return NULL;
     }
     after_read(t, tcb, 0);
-    if (tcb_synchronized(tcb))
+    if (tcb_synchronized(tcb)) {
+        rcv_tuning_read(t, tcb);
         rcv_window_opened(t, tcb);
+    }
     *err = 0;
     return m;
 }

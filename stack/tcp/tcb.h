@@ -177,6 +177,9 @@ struct tcb {
     };
     uint32_t port_prev;
     uint32_t total_retrans;
+    seq_t tuning_seq;      /* rcv_tuning.h: the reader's place when this round trip began */
+    uint32_t tuning_at;    /* us; when it began */
+    uint32_t tuning_bytes; /* the most that was read in one */
 };
 
 struct tcp;
