@@ -111,7 +111,7 @@ static struct conversation *describe(struct script *s, const struct wiretap_fram
         return NULL;
     }
     conversation_learn(c, seg);
-    char body[SCRIPT_TEXT];
+    char body[SCRIPT_TEXT - 16]; /* room for the number in front */
     pattern_print(seg, &c->ref, true, body, sizeof(body));
     if (*n == 1)
         snprintf(text, size, "< %s", body);

@@ -218,8 +218,10 @@ const char *world_fini(struct world *w, bool in_peace, char why[WORLD_WHY])
     for (unsigned i = 0; i < w->n_hosts; i++)
         netdev_close(w->host[i].dev);
     for (unsigned i = 0; i < w->n_hosts; i++) {
-        const char *l = host_leaks(&w->host[i], &left[i], leak == NULL ? why : later);
-        leak = leak == NULL ? l : leak;
+        if (leak == NULL)
+            leak = host_leaks(&w->host[i], &left[i], why);
+        else
+            (void)host_leaks(&w->host[i], &left[i], later);
     }
     return leak;
 }
