@@ -91,6 +91,8 @@ bool app_prepare(struct app *a, struct host *h, const struct capture *c, uint32_
             snprintf(why, size, "the application cannot be set up");
             return false;
         }
+        if (f->len < 36)
+            continue; /* a fragment may be as short as that */
         uint16_t port = (uint16_t)(f->bytes[34] << 8 | f->bytes[35]);
         bool first = ((f->bytes[20] & 0x1f) | f->bytes[21]) == 0;
         if (f->bytes[23] == 17 && first && !app_has_port(a->udp_port, a->n_udp, port)) {

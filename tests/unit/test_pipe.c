@@ -131,7 +131,7 @@ static void assert_checksums(struct rte_mbuf *m)
 {
     struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, 14);
     assert_int_equal(rte_raw_cksum(ip, 20), 0xffff);
-    uint16_t raw;
+    uint16_t raw = 0;
     assert_int_equal(rte_raw_cksum_mbuf(m, 34, m->pkt_len - 34, &raw), 0);
     uint32_t sum = raw + rte_raw_cksum(&ip->src_addr, 8) + htons(6) + htons((uint16_t)(m->pkt_len - 34));
     sum = (sum & 0xffff) + (sum >> 16);
