@@ -6,7 +6,7 @@
 
 #include "worker_group.h"
 
-#define WORKER_TIMER_BUDGET 256                    /* timers per poll */
+#define WORKER_TIMER_BUDGET  256                   /* timers per poll */
 #define WORKER_LINK_INTERVAL (100 * NSEC_PER_MSEC) /* how often a wire is asked whether its peer lives */
 
 int worker_init(struct worker *w, const struct worker_config *cfg)
@@ -62,7 +62,8 @@ static struct flow_key worker_flow(const struct pkt *p, enum verdict v)
     case VERDICT_UDP:
         return (struct flow_key){p->dst, p->src, p->udp.dport, p->udp.sport};
     default: /* an ICMP error: the embedded packet is one that we sent */
-        return (struct flow_key){p->icmp_error.src, p->icmp_error.dst, p->icmp_error.sport, p->icmp_error.dport};
+        return (struct flow_key){p->icmp_error.src, p->icmp_error.dst, p->icmp_error.sport,
+                                 p->icmp_error.dport};
     }
 }
 

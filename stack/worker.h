@@ -10,7 +10,7 @@
 #include "udp/udp.h"
 
 #define WORKER_RX_BURST 32
-#define WORKER_MAX 64
+#define WORKER_MAX      64
 
 struct worker_group; /* the rings between the workers of one process: worker_group.h */
 

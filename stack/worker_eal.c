@@ -25,12 +25,12 @@
 #include "netdev/open.h"
 #include "worker_eal_private.h"
 
-#define POOL_CACHE 256
-#define RX_ROOM (RTE_PKTMBUF_HEADROOM + 2048) /* af_xdp takes no smaller ones */
-#define HDR_ROOM (RTE_PKTMBUF_HEADROOM + 256) /* an ICMP error with what it quotes; small payloads copied */
+#define POOL_CACHE       256
+#define RX_ROOM          (RTE_PKTMBUF_HEADROOM + 2048) /* af_xdp takes no smaller ones */
+#define HDR_ROOM         (RTE_PKTMBUF_HEADROOM + 256) /* an ICMP error with what it quotes; small payloads copied */
 #define MBUF_BYTES(room) (sizeof(struct rte_mbuf) + (room) + 128 /* the pool's own header, padding */)
-#define RX_PINNED_MAX 32768 /* buffers that receive queues of a worker may hold, at most */
-#define MEMORY_SLACK_MB 48 /* what EAL and drivers take for rings and tables */
+#define RX_PINNED_MAX    32768 /* buffers that receive queues of a worker may hold, at most */
+#define MEMORY_SLACK_MB  48    /* what EAL and drivers take for rings and tables */
 
 #define EAL_ARGS_MAX 64
 
@@ -118,11 +118,12 @@ static void memory_plan(struct worker_eal *we)
         if (we->cfg.dev[i].impair != NULL)
             held += we->cfg.dev[i].impair->limit;
     uint64_t pinned = ((uint64_t)t->tcp_mem_mb << 20) / MBUF_BYTES(RX_ROOM);
-    we->n_rx = (uint32_t)RTE_MIN(pinned, (uint64_t)RX_PINNED_MAX) + we->cfg.n_devs * (t->rx_ring + 1024) + held;
+    we->n_rx =
+        (uint32_t)RTE_MIN(pinned, (uint64_t)RX_PINNED_MAX) + we->cfg.n_devs * (t->rx_ring + 1024) + held;
     we->n_data = workers * 16384 + workers * we->cfg.n_devs * t->tx_ring + workers * held;
     we->n_hdr = workers * 8192 + workers * we->cfg.n_devs * t->tx_ring + workers * held;
-    uint64_t bytes = (uint64_t)workers * we->n_rx * MBUF_BYTES(RX_ROOM) + (uint64_t)we->n_data * MBUF_BYTES(RX_ROOM) +
-                     (uint64_t)we->n_hdr * MBUF_BYTES(HDR_ROOM);
+    uint64_t bytes = (uint64_t)workers * we->n_rx * MBUF_BYTES(RX_ROOM) +
+                     (uint64_t)we->n_data * MBUF_BYTES(RX_ROOM) + (uint64_t)we->n_hdr * MBUF_BYTES(HDR_ROOM);
     we->need_mb = (uint32_t)(bytes >> 20) + MEMORY_SLACK_MB;
     we->huge = huge_find(we->need_mb, &we->huge_kb);
 }
@@ -130,12 +131,13 @@ static void memory_plan(struct worker_eal *we)
 /* As rte_pktmbuf_pool_create does, but for one thing: without hugepages that one puts a buffer of 2 KB
  * into every page of 4 KB, so that none crosses a page, which matters only to devices that know nothing
  * but physical addresses; those take hugepages anyway. */
-static struct rte_mempool *pool_create(const struct worker_eal *we, const char *name, uint32_t n, uint16_t room)
+static struct rte_mempool *pool_create(const struct worker_eal *we, const char *name, uint32_t n,
+                                       uint16_t room)
 {
     struct rte_pktmbuf_pool_private priv = {.mbuf_data_room_size = room};
-    struct rte_mempool *mp = rte_mempool_create_empty(name, n, (unsigned)sizeof(struct rte_mbuf) + room, POOL_CACHE,
-                                                      sizeof(priv), SOCKET_ID_ANY,
-                                                      we->huge ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+    struct rte_mempool *mp =
+        rte_mempool_create_empty(name, n, (unsigned)sizeof(struct rte_mbuf) + room, POOL_CACHE, sizeof(priv),
+                                 SOCKET_ID_ANY, we->huge ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
     if (mp == NULL)
         return NULL;
     rte_pktmbuf_pool_init(mp, &priv);
@@ -194,7 +196,8 @@ static void arg_add(struct eal_args *a, const char *fmt, ...)
 /* Does the user's own text choose the memory? Then ours stays out of it. */
 static bool args_choose_memory(const char *raw)
 {
-    static const char *const options[] = {"--no-huge", "--in-memory", "--huge-dir", "--legacy-mem", "--socket-mem"};
+    static const char *const options[] = {"--no-huge", "--in-memory", "--huge-dir", "--legacy-mem",
+                                          "--socket-mem"};
     for (unsigned i = 0; raw != NULL && i < RTE_DIM(options); i++)
         if (strstr(raw, options[i]) != NULL)
             return true;
@@ -386,18 +389,19 @@ static int worker_eal_start(struct worker_eal *we, char *why, size_t size)
     if (rc != 0)
         return rc;
     if (!pools_create(we)) {
-        snprintf(why, size, "no memory for the packet pools (%u MiB wanted): %s", we->need_mb, eal_last_words(we));
+        snprintf(why, size, "no memory for the packet pools (%u MiB wanted): %s", we->need_mb,
+                 eal_last_words(we));
         return -ENOMEM;
     }
     if (args_choose_memory(we->cfg.eal_args))
         snprintf(we->memory, sizeof(we->memory), "memory: as --eal says, %u MiB wanted", we->need_mb);
     else if (we->huge)
         snprintf(we->memory, sizeof(we->memory), "memory: hugepages of %u %s, up to %u MiB",
-                 we->huge_kb >= 1048576 ? we->huge_kb >> 20 : we->huge_kb >> 10, we->huge_kb >= 1048576 ? "GB" : "MB",
-                 we->need_mb);
+                 we->huge_kb >= 1048576 ? we->huge_kb >> 20 : we->huge_kb >> 10,
+                 we->huge_kb >= 1048576 ? "GB" : "MB", we->need_mb);
     else
-        snprintf(we->memory, sizeof(we->memory), "memory: no hugepages (not enough free), %u MiB of ordinary pages",
-                 we->need_mb);
+        snprintf(we->memory, sizeof(we->memory),
+                 "memory: no hugepages (not enough free), %u MiB of ordinary pages", we->need_mb);
     rc = devs_open(we, why, size);
     if (rc != 0)
         return rc;

@@ -12,8 +12,8 @@
 #include "worker_eal.h"
 
 #define WORKERS_MAX 64
-#define NAP_MIN (50 * NSEC_PER_USEC)
-#define NAP_MAX (1 * NSEC_PER_MSEC)
+#define NAP_MIN     (50 * NSEC_PER_USEC)
+#define NAP_MAX     (1 * NSEC_PER_MSEC)
 
 enum { AWAKE, ASLEEP, WOKEN };
 
@@ -32,8 +32,8 @@ struct worker_eal {
     pid_t pid;
     bool eal_up;
     bool huge;
-    uint32_t huge_kb;  /* page size */
-    uint32_t need_mb;  /* memory for the pools and EAL */
+    uint32_t huge_kb; /* page size */
+    uint32_t need_mb; /* memory for the pools and EAL */
     char memory[96];
     struct netdev *dev[WORKER_EAL_DEVS];
     struct rte_mempool *rx_pool[WORKERS_MAX], *data_pool, *hdr_pool;

@@ -164,7 +164,8 @@ static void idle_sleep(struct worker_eal *we, uint16_t id, nsec_t until)
     }
     if (idle_arm(we, id, fds, &n, &sleepless)) {
         nsec_t span = idle_span(w, id, worker_eal_now(we), until, sleepless);
-        struct timespec ts = {.tv_sec = (time_t)(span / NSEC_PER_SEC), .tv_nsec = (long)(span % NSEC_PER_SEC)};
+        struct timespec ts = {.tv_sec = (time_t)(span / NSEC_PER_SEC),
+                              .tv_nsec = (long)(span % NSEC_PER_SEC)};
         ppoll(fds, n, span == NSEC_NEVER ? NULL : &ts, NULL);
     }
     idle_disarm(we, id);

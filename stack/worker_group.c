@@ -27,7 +27,8 @@ int worker_group_init(struct worker_group *g, const struct memory *mem, uint16_t
     }
     for (uint16_t from = 0; from < n; from++)
         for (uint16_t to = 0; to < n; to++)
-            rte_ring_init(group_ring(g, from, to), "worker", WORKER_GROUP_RING, RING_F_SP_ENQ | RING_F_SC_DEQ);
+            rte_ring_init(group_ring(g, from, to), "worker", WORKER_GROUP_RING,
+                          RING_F_SP_ENQ | RING_F_SC_DEQ);
     steer_init(&g->steer, key, n);
     return 0;
 }

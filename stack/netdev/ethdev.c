@@ -20,7 +20,8 @@ static inline struct ethdev *ethdev_of(struct netdev *d)
 
 /* ---- packets ---- */
 
-static uint16_t ethdev_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t ethdev_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                                uint16_t n)
 {
     struct ethdev *e = ethdev_of(d);
     struct ethdev_queue *q = &e->queue[queue];
@@ -59,7 +60,8 @@ static uint16_t tx_prepare(struct ethdev *e, uint16_t queue, struct rte_mbuf **p
     return flags & OFFLOAD_TX_FLAGS ? rte_eth_tx_prepare(e->port, queue, pkts, n) : n;
 }
 
-static uint16_t ethdev_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t ethdev_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                                uint16_t n)
 {
     struct ethdev *e = ethdev_of(d);
     uint16_t done = 0;
@@ -203,15 +205,15 @@ void ethdev_close(struct netdev *d)
     netdev_free(e);
 }
 
-#define ETHDEV_OPS(text)                                                                                      \
-    {                                                                                                          \
-        .kind = text, .rx_burst = ethdev_rx_burst, .tx_burst = ethdev_tx_burst, .fd = ethdev_fd,               \
-        .arm = ethdev_arm, .disarm = ethdev_disarm, .next_event = ethdev_next_event,                           \
-        .link_poll = ethdev_link_poll, .stats = ethdev_stats, .close = ethdev_close,                           \
+#define ETHDEV_OPS(text)                                                                                     \
+    {                                                                                                        \
+        .kind = text, .rx_burst = ethdev_rx_burst, .tx_burst = ethdev_tx_burst, .fd = ethdev_fd,             \
+        .arm = ethdev_arm, .disarm = ethdev_disarm, .next_event = ethdev_next_event,                         \
+        .link_poll = ethdev_link_poll, .stats = ethdev_stats, .close = ethdev_close,                         \
     }
 
 const struct netdev_ops ethdev_ops_by_kind[] = {
-    [ETHDEV_PCI] = ETHDEV_OPS("pci"),     [ETHDEV_XDP] = ETHDEV_OPS("af_xdp"),
-    [ETHDEV_MEMIF] = ETHDEV_OPS("memif"), [ETHDEV_VHOST] = ETHDEV_OPS("vhost"),
+    [ETHDEV_PCI] = ETHDEV_OPS("pci"),       [ETHDEV_XDP] = ETHDEV_OPS("af_xdp"),
+    [ETHDEV_MEMIF] = ETHDEV_OPS("memif"),   [ETHDEV_VHOST] = ETHDEV_OPS("vhost"),
     [ETHDEV_VIRTIO] = ETHDEV_OPS("virtio"), [ETHDEV_VDEV] = ETHDEV_OPS("vdev"),
 };

@@ -26,10 +26,10 @@ struct ethdev {
     bool link;
     bool interrupts;
     nsec_t retry;
-    char name[ETHDEV_NAME];  /* EAL's */
-    int claim;               /* pci: the lock that keeps other processes off; -1: none */
-    const char *bus;         /* NULL: was there before us */
-    char socket[108];        /* file of our own to be removed; empty: none */
+    char name[ETHDEV_NAME]; /* EAL's */
+    int claim;              /* pci: the lock that keeps other processes off; -1: none */
+    const char *bus;        /* NULL: was there before us */
+    char socket[108];       /* file of our own to be removed; empty: none */
     struct ethdev_queue queue[];
 };
 

@@ -19,11 +19,11 @@
 #include "netdev/ethdev.h"
 #include "netdev/pci.h"
 
-#define ETHDEV_ARGS 512
+#define ETHDEV_ARGS      512
 #define ETHDEV_INSTANCES 64 /* of one driver in a process */
-#define CSUM_L4_TX (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
-#define CSUM_RX (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
-#define ETHER_OVERHEAD 18 /* header and VLAN tag */
+#define CSUM_L4_TX       (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
+#define CSUM_RX          (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define ETHER_OVERHEAD   18 /* header and VLAN tag */
 
 /* What EAL is to plug in. */
 struct plug {
@@ -45,7 +45,8 @@ static bool socket_answers(const char *path)
     if (fd < 0)
         return false;
     strcpy(sun.sun_path, path);
-    bool answers = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 || (errno != ECONNREFUSED && errno != EPROTOTYPE);
+    bool answers = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+                   (errno != ECONNREFUSED && errno != EPROTOTYPE);
     close(fd);
     return answers;
 }
@@ -70,7 +71,8 @@ static struct netdev *listen_at(struct ethdev *e, const char *path, struct netde
         return netdev_refuse(r, -EINVAL, "%s: longer than the %zu characters of a socket's path", path,
                              sizeof(e->socket) - 1);
     if (socket_answers(path))
-        return netdev_refuse(r, -EADDRINUSE, "%s: another program listens there; end it or take another path", path);
+        return netdev_refuse(r, -EADDRINUSE, "%s: another program listens there; end it or take another path",
+                             path);
     struct stat st;
     if (stat(path, &st) == 0) {
         if (!S_ISSOCK(st.st_mode))
@@ -89,8 +91,8 @@ static unsigned log2_of(uint32_t n)
     return bits;
 }
 
-static struct netdev *plug_memif(struct ethdev *e, struct plug *p, const char *arg, const struct netdev_config *cfg,
-                                 struct netdev_refusal *r)
+static struct netdev *plug_memif(struct ethdev *e, struct plug *p, const char *arg,
+                                 const struct netdev_config *cfg, struct netdev_refusal *r)
 {
     char path[256];
     const char *comma = strchr(arg, ',');
@@ -98,7 +100,8 @@ static struct netdev *plug_memif(struct ethdev *e, struct plug *p, const char *a
     bool server = comma != NULL && strcmp(comma, ",server") == 0;
 
     if (len == 0 || len >= sizeof(e->socket) || (comma != NULL && !server))
-        return netdev_refuse(r, -EINVAL, "memif:%s: must be memif:PATH or memif:PATH,server (one side of a pair); PATH "
+        return netdev_refuse(r, -EINVAL,
+                             "memif:%s: must be memif:PATH or memif:PATH,server (one side of a pair); PATH "
                              "has at most %zu characters and may be @NAME, which leaves no file behind",
                              arg, sizeof(e->socket) - 1);
     memcpy(path, arg, len);
@@ -108,47 +111,50 @@ static struct netdev *plug_memif(struct ethdev *e, struct plug *p, const char *a
         return NULL;
     e->reconnect = !server;
     plug_name(p, "net_memif");
-    int n = snprintf(p->args, sizeof(p->args), "role=%s,socket=%s,socket-abstract=%s,rsize=%u", server ? "server" : "client",
-                     path + abstract, abstract ? "yes" : "no", RTE_MIN(log2_of(cfg->tun->rx_ring), 14u));
+    int n = snprintf(p->args, sizeof(p->args), "role=%s,socket=%s,socket-abstract=%s,rsize=%u",
+                     server ? "server" : "client", path + abstract, abstract ? "yes" : "no",
+                     RTE_MIN(log2_of(cfg->tun->rx_ring), 14u));
     if (cfg->has_mac)
-        snprintf(p->args + n, sizeof(p->args) - (size_t)n, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", cfg->mac[0], cfg->mac[1],
-                 cfg->mac[2], cfg->mac[3], cfg->mac[4], cfg->mac[5]);
+        snprintf(p->args + n, sizeof(p->args) - (size_t)n, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", cfg->mac[0],
+                 cfg->mac[1], cfg->mac[2], cfg->mac[3], cfg->mac[4], cfg->mac[5]);
     return &e->dev;
 }
 
-static struct netdev *plug_virtio(struct ethdev *e, struct plug *p, const char *arg, const struct netdev_config *cfg,
-                                  struct netdev_refusal *r)
+static struct netdev *plug_virtio(struct ethdev *e, struct plug *p, const char *arg,
+                                  const struct netdev_config *cfg, struct netdev_refusal *r)
 {
     struct stat st;
     if (stat(arg, &st) != 0 || !S_ISSOCK(st.st_mode))
-        return netdev_refuse(r, -ENOENT,
-                             "virtio %s: no vhost-user socket there; start the other side first (--dev vhost:%s, or a "
-                             "switch or hypervisor that listens there)",
-                             arg, arg);
+        return netdev_refuse(
+            r, -ENOENT,
+            "virtio %s: no vhost-user socket there; start the other side first (--dev vhost:%s, or a "
+            "switch or hypervisor that listens there)",
+            arg, arg);
     plug_name(p, "net_virtio_user");
     int n = snprintf(p->args, sizeof(p->args), "path=%s,queues=%u,queue_size=%u", arg, cfg->queues,
                      1u << RTE_MIN(log2_of(cfg->tun->rx_ring), 10u));
     if (cfg->has_mac)
-        snprintf(p->args + n, sizeof(p->args) - (size_t)n, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", cfg->mac[0], cfg->mac[1],
-                 cfg->mac[2], cfg->mac[3], cfg->mac[4], cfg->mac[5]);
+        snprintf(p->args + n, sizeof(p->args) - (size_t)n, ",mac=%02x:%02x:%02x:%02x:%02x:%02x", cfg->mac[0],
+                 cfg->mac[1], cfg->mac[2], cfg->mac[3], cfg->mac[4], cfg->mac[5]);
     return &e->dev;
 }
 
-static struct netdev *plug_xdp(struct ethdev *e, struct plug *p, const char *arg, const struct netdev_config *cfg,
-                               struct netdev_refusal *r)
+static struct netdev *plug_xdp(struct ethdev *e, struct plug *p, const char *arg,
+                               const struct netdev_config *cfg, struct netdev_refusal *r)
 {
     char list[256];
     if (if_nametoindex(arg) == 0) {
         netdev_list_interfaces(list, sizeof(list));
-        return netdev_refuse(r, -ENODEV, "af_xdp %s: no such interface in this network namespace. There are: %s", arg, list);
+        return netdev_refuse(
+            r, -ENODEV, "af_xdp %s: no such interface in this network namespace. There are: %s", arg, list);
     }
     plug_name(p, "net_af_xdp");
     snprintf(p->args, sizeof(p->args), "iface=%s,queue_count=%u", arg, cfg->queues);
     return &e->dev;
 }
 
-static struct netdev *plug_find(struct ethdev *e, struct plug *p, const char *arg, const struct netdev_config *cfg,
-                                struct netdev_refusal *r)
+static struct netdev *plug_find(struct ethdev *e, struct plug *p, const char *arg,
+                                const struct netdev_config *cfg, struct netdev_refusal *r)
 {
     p->bus = "vdev";
     switch (e->kind) {
@@ -182,17 +188,19 @@ static struct netdev *plug_refused(struct ethdev *e, const struct plug *p, const
     case ETHDEV_PCI:
         return pci_refuse(p->name, rte_eal_has_hugepages() != 0, r);
     case ETHDEV_XDP:
-        return netdev_refuse(r, err, "af_xdp %s: %s. It takes root and a kernel with AF_XDP; try af_packet:%s", arg,
+        return netdev_refuse(r, err,
+                             "af_xdp %s: %s. It takes root and a kernel with AF_XDP; try af_packet:%s", arg,
                              strerror(-err), arg);
     default:
-        return netdev_refuse(r, err, "%s: DPDK refuses the device %s with '%s': %s", arg, p->name, p->args, strerror(-err));
+        return netdev_refuse(r, err, "%s: DPDK refuses the device %s with '%s': %s", arg, p->name, p->args,
+                             strerror(-err));
     }
 }
 
 /* ---- configuration ---- */
 
-static void choose_offloads(struct ethdev *e, const struct rte_eth_dev_info *info, const struct netdev_config *cfg,
-                            struct rte_eth_conf *conf)
+static void choose_offloads(struct ethdev *e, const struct rte_eth_dev_info *info,
+                            const struct netdev_config *cfg, struct rte_eth_conf *conf)
 {
     struct netdev_caps *c = &e->dev.caps;
     uint64_t tx = info->tx_offload_capa, want_tx = 0, want_rx = 0;
@@ -219,7 +227,8 @@ static void choose_offloads(struct ethdev *e, const struct rte_eth_dev_info *inf
 }
 
 /* Several queues: RSS with the key that the stack's own table uses, where the device has RSS. */
-static void choose_rss(const struct rte_eth_dev_info *info, const struct netdev_config *cfg, struct rte_eth_conf *conf)
+static void choose_rss(const struct rte_eth_dev_info *info, const struct netdev_config *cfg,
+                       struct rte_eth_conf *conf)
 {
     uint64_t types = info->flow_type_rss_offloads &
                      (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP);
@@ -233,8 +242,8 @@ static void choose_rss(const struct rte_eth_dev_info *info, const struct netdev_
     }
 }
 
-static struct netdev *check_mtu(struct ethdev *e, const struct rte_eth_dev_info *info, const struct netdev_config *cfg,
-                                const char *arg, struct netdev_refusal *r)
+static struct netdev *check_mtu(struct ethdev *e, const struct rte_eth_dev_info *info,
+                                const struct netdev_config *cfg, const char *arg, struct netdev_refusal *r)
 {
     uint32_t room = rte_pktmbuf_data_room_size(cfg->rx_pool[0]) - RTE_PKTMBUF_HEADROOM;
     uint32_t max = info->max_mtu;
@@ -245,13 +254,13 @@ static struct netdev *check_mtu(struct ethdev *e, const struct rte_eth_dev_info 
         max = RTE_MIN(max, room - ETHER_OVERHEAD); /* longer frames would be cut or lost */
     e->dev.caps.mtu = cfg->mtu != 0 ? cfg->mtu : (uint16_t)RTE_MIN(max, 1500u);
     if (e->dev.caps.mtu > max || e->dev.caps.mtu < info->min_mtu)
-        return netdev_refuse(r, -EMSGSIZE, "%s: the device (%s) has an MTU of %u to %u, --mtu is %u", arg, info->driver_name,
-                             info->min_mtu, max, e->dev.caps.mtu);
+        return netdev_refuse(r, -EMSGSIZE, "%s: the device (%s) has an MTU of %u to %u, --mtu is %u", arg,
+                             info->driver_name, info->min_mtu, max, e->dev.caps.mtu);
     return &e->dev;
 }
 
-static int setup_queues(struct ethdev *e, const struct rte_eth_dev_info *info, const struct netdev_config *cfg,
-                        const struct rte_eth_conf *conf)
+static int setup_queues(struct ethdev *e, const struct rte_eth_dev_info *info,
+                        const struct netdev_config *cfg, const struct rte_eth_conf *conf)
 {
     uint16_t rx = (uint16_t)cfg->tun->rx_ring, tx = (uint16_t)cfg->tun->tx_ring;
     struct rte_eth_rxconf rxconf = info->default_rxconf;
@@ -291,7 +300,8 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
 
     if (rc != 0)
         return netdev_refuse(r, rc, "%s: the device tells nothing of itself: %s", arg, strerror(-rc));
-    e->none_is_good = strcmp(info.driver_name, "net_vhost") == 0 || strcmp(info.driver_name, "net_virtio") == 0 ||
+    e->none_is_good = strcmp(info.driver_name, "net_vhost") == 0 ||
+                      strcmp(info.driver_name, "net_virtio") == 0 ||
                       strcmp(info.driver_name, "net_virtio_user") == 0;
     if (cfg->queues > RTE_MIN(info.max_rx_queues, info.max_tx_queues))
         return netdev_refuse(r, -EINVAL, "%s: the device has %u queues, --workers is %u", arg,
@@ -316,7 +326,8 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
             rc = 0; /* the other side is not there yet: the link is down */
     }
     if (rc != 0)
-        return netdev_refuse(r, rc < 0 && rc != -EINVAL ? rc : -EIO, "%s: the device (%s) refuses its configuration: %s", arg, info.driver_name,
+        return netdev_refuse(r, rc < 0 && rc != -EINVAL ? rc : -EIO,
+                             "%s: the device (%s) refuses its configuration: %s", arg, info.driver_name,
                              strerror(abs(rc)));
     e->interrupts = conf.intr_conf.rxq != 0 && rte_eth_dev_rx_intr_ctl_q_get_fd(e->port, 0) >= 0;
     if (e->kind == ETHDEV_VHOST)

@@ -85,7 +85,7 @@ static void piece_headers(const struct gso_cut *c, struct rte_mbuf *p, uint32_t 
         struct rte_tcp_hdr *tcp = rte_pktmbuf_mtod_offset(p, struct rte_tcp_hdr *, c->l2 + c->l3);
         tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(tcp->sent_seq) + done);
         if (!last)
-            tcp->tcp_flags &= (uint8_t)~(RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG);
+            tcp->tcp_flags &= (uint8_t) ~(RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG);
         if (done > 0)
             tcp->tcp_flags &= (uint8_t)~RTE_TCP_CWR_FLAG;
     }

@@ -8,11 +8,11 @@
 #include "base/rng.h"
 #include "netdev/offload.h"
 
-#define IMPAIR_BURST 32
-#define IMPAIR_RX_BURSTS 4   /* taken from the wire per call at most */
-#define IMPAIR_HELD 16       /* packets waiting to be overtaken, per direction */
-#define IMPAIR_OVERTAKERS 3  /* a reordered packet lets 1 to so many pass */
-#define IMPAIR_HOLD (5 * NSEC_PER_MSEC) /* or waits for so long when nothing follows */
+#define IMPAIR_BURST      32
+#define IMPAIR_RX_BURSTS  4                   /* taken from the wire per call at most */
+#define IMPAIR_HELD       16                  /* packets waiting to be overtaken, per direction */
+#define IMPAIR_OVERTAKERS 3                   /* a reordered packet lets 1 to so many pass */
+#define IMPAIR_HOLD       (5 * NSEC_PER_MSEC) /* or waits for so long when nothing follows */
 
 enum { IMPAIR_RX, IMPAIR_TX, IMPAIR_DIRS };
 
@@ -268,7 +268,8 @@ static void impair_flush_tx(struct impair *im, uint16_t queue, nsec_t now)
     }
 }
 
-static uint16_t impair_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t impair_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                                uint16_t n)
 {
     struct impair *im = impair_of(d);
     struct impair_dir *dir = &im->queue[queue].dir[IMPAIR_RX];
@@ -287,7 +288,8 @@ static uint16_t impair_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, st
     return out;
 }
 
-static uint16_t impair_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t impair_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                                uint16_t n)
 {
     struct impair *im = impair_of(d);
     struct impair_dir *dir = &im->queue[queue].dir[IMPAIR_TX];

@@ -8,10 +8,10 @@
 #include "netdev/impair.h"
 
 #define IMPAIR_LIMIT_DEFAULT 10000
-#define IMPAIR_LIMIT_MAX 1000000
-#define IMPAIR_TIME_MAX (60 * NSEC_PER_SEC)
-#define IMPAIR_RATE_MIN 1000.0                /* bit/s */
-#define IMPAIR_RATE_MAX 1000000000000.0
+#define IMPAIR_LIMIT_MAX     1000000
+#define IMPAIR_TIME_MAX      (60 * NSEC_PER_SEC)
+#define IMPAIR_RATE_MIN      1000.0 /* bit/s */
+#define IMPAIR_RATE_MAX      1000000000000.0
 
 struct unit {
     const char *suffix;
@@ -37,7 +37,18 @@ static const struct {
     {"seed", "a number"},
 };
 
-enum { KEY_LOSS, KEY_DUP, KEY_REORDER, KEY_CORRUPT, KEY_DELAY, KEY_JITTER, KEY_RATE, KEY_LIMIT, KEY_SEED, KEYS };
+enum {
+    KEY_LOSS,
+    KEY_DUP,
+    KEY_REORDER,
+    KEY_CORRUPT,
+    KEY_DELAY,
+    KEY_JITTER,
+    KEY_RATE,
+    KEY_LIMIT,
+    KEY_SEED,
+    KEYS
+};
 
 /* Digits with an optional fraction, then exactly one of the suffixes. No sign, no exponent, no
  * dependence on the locale. */
@@ -162,8 +173,8 @@ static int parse_item(struct impair_config *cfg, char *item, unsigned *seen, cha
     while (key < KEYS && strcmp(item, keys[key].key) != 0)
         key++;
     if (key == KEYS)
-        return fail(why, size, "'%s' is none of loss, dup, reorder, corrupt, delay, jitter, rate, limit, seed",
-                    item);
+        return fail(why, size,
+                    "'%s' is none of loss, dup, reorder, corrupt, delay, jitter, rate, limit, seed", item);
     if (value == NULL)
         return fail(why, size, "%s needs a value: %s=VALUE, %s", item, item, keys[key].allowed);
     if (*seen & 1u << key)

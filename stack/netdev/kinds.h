@@ -18,7 +18,8 @@ struct netdev *netdev_refuse(struct netdev_refusal *r, int err, const char *fmt,
     __attribute__((format(printf, 3, 4)));
 
 struct netdev *netdev_tap_open(const char *name, const struct netdev_config *cfg, struct netdev_refusal *r);
-struct netdev *netdev_packet_open(const char *iface, const struct netdev_config *cfg, struct netdev_refusal *r);
+struct netdev *netdev_packet_open(const char *iface, const struct netdev_config *cfg,
+                                  struct netdev_refusal *r);
 struct netdev *netdev_pcap_open(const char *files, const struct netdev_config *cfg, struct netdev_refusal *r);
 
 enum ethdev_kind { ETHDEV_PCI, ETHDEV_XDP, ETHDEV_MEMIF, ETHDEV_VHOST, ETHDEV_VIRTIO, ETHDEV_VDEV };

@@ -17,14 +17,14 @@ enum netdev_link { NETDEV_LINK_ETHER, NETDEV_LINK_NONE /* raw IP: no link header
 struct netdev_caps {
     enum netdev_link link;
     uint8_t mac[6];
-    uint16_t mtu;          /* in force, IP bytes */
-    uint16_t queues;       /* usable by workers */
-    bool rx_csum;          /* may set RTE_MBUF_F_RX_*_CKSUM_GOOD/BAD; NONE and UNKNOWN occur anyway */
-    bool tx_csum;          /* fills IPv4, TCP and UDP checksums (RTE_MBUF_F_TX_*) */
-    bool tso;              /* takes TCP segments of up to tso_max bytes of payload with tso_segsz */
+    uint16_t mtu;    /* in force, IP bytes */
+    uint16_t queues; /* usable by workers */
+    bool rx_csum;    /* may set RTE_MBUF_F_RX_*_CKSUM_GOOD/BAD; NONE and UNKNOWN occur anyway */
+    bool tx_csum;    /* fills IPv4, TCP and UDP checksums (RTE_MBUF_F_TX_*) */
+    bool tso;        /* takes TCP segments of up to tso_max bytes of payload with tso_segsz */
     uint32_t tso_max;
-    bool multi_seg;        /* sends chained mbufs */
-    bool can_sleep;        /* fd() is real for every queue */
+    bool multi_seg; /* sends chained mbufs */
+    bool can_sleep; /* fd() is real for every queue */
 };
 
 struct netdev;
@@ -78,9 +78,9 @@ struct netdev_config {
     uint8_t mac[6];
     const struct tunables *tun;
     const struct impair_config *impair; /* NULL: as it is. A wire made worse is opened without offloads */
-    struct rte_mempool *rx_pool[64]; /* per queue */
-    const uint8_t *rss_key; /* 40 bytes, for several queues; NULL: the device's own */
-    bool virtual_time; /* pcap: paced by now, not by a real clock */
+    struct rte_mempool *rx_pool[64];    /* per queue */
+    const uint8_t *rss_key;             /* 40 bytes, for several queues; NULL: the device's own */
+    bool virtual_time;                  /* pcap: paced by now, not by a real clock */
 };
 
 /* The payload that fits an IP packet with all options that IP and TCP may have. */
@@ -88,12 +88,14 @@ struct netdev_config {
 
 #define NETDEV_WHY 512 /* bytes for the message when opening fails */
 
-static inline uint16_t netdev_rx_burst(struct netdev *d, uint16_t q, nsec_t now, struct rte_mbuf **p, uint16_t n)
+static inline uint16_t netdev_rx_burst(struct netdev *d, uint16_t q, nsec_t now, struct rte_mbuf **p,
+                                       uint16_t n)
 {
     return d->ops->rx_burst(d, q, now, p, n);
 }
 
-static inline uint16_t netdev_tx_burst(struct netdev *d, uint16_t q, nsec_t now, struct rte_mbuf **p, uint16_t n)
+static inline uint16_t netdev_tx_burst(struct netdev *d, uint16_t q, nsec_t now, struct rte_mbuf **p,
+                                       uint16_t n)
 {
     return d->ops->tx_burst(d, q, now, p, n);
 }

@@ -7,10 +7,10 @@
 #include <rte_udp.h>
 
 struct layout {
-    uint32_t l3, l4;   /* offsets */
-    uint32_t l4_len;   /* transport header and payload */
-    uint8_t protocol;  /* 0: no transport checksum asked for */
-    uint16_t *field;   /* of that checksum */
+    uint32_t l3, l4;  /* offsets */
+    uint32_t l4_len;  /* transport header and payload */
+    uint8_t protocol; /* 0: no transport checksum asked for */
+    uint16_t *field;  /* of that checksum */
 };
 
 /* Where the transport checksum sits and what it covers. Frames may be padded, so the length is the IP
@@ -33,9 +33,8 @@ static bool layout_find(struct rte_mbuf *m, struct layout *l)
     if (!tso) {
         const struct rte_ipv4_hdr *v4 = rte_pktmbuf_mtod_offset(m, void *, l->l3);
         const struct rte_ipv6_hdr *v6 = rte_pktmbuf_mtod_offset(m, void *, l->l3);
-        uint32_t total = m->ol_flags & RTE_MBUF_F_TX_IPV6
-                             ? sizeof(*v6) + rte_be_to_cpu_16(v6->payload_len)
-                             : rte_be_to_cpu_16(v4->total_length);
+        uint32_t total = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? sizeof(*v6) + rte_be_to_cpu_16(v6->payload_len)
+                                                          : rte_be_to_cpu_16(v4->total_length);
         if (total < m->l3_len + (l->protocol != 0 ? header : 0) || l->l3 + total > m->pkt_len)
             return false;
         l->l4_len = total - m->l3_len;

@@ -10,13 +10,13 @@
 #include "netdev/impair.h"
 #include "netdev/kinds.h"
 
-#define DEV_KINDS                                                                                             \
-    "pci:ADDR, tap:NAME, af_packet:IFACE, af_xdp:IFACE, memif:PATH[,server], vhost:PATH, virtio:PATH, "        \
+#define DEV_KINDS                                                                                            \
+    "pci:ADDR, tap:NAME, af_packet:IFACE, af_xdp:IFACE, memif:PATH[,server], vhost:PATH, virtio:PATH, "      \
     "pcap:IN.pcap[,OUT.pcap] or vdev:DPDK-STRING"
 
 /* In the order of enum ethdev_kind first. */
-static const char *const kind_names[] = {"pci", "af_xdp", "memif", "vhost", "virtio",
-                                         "vdev", "tap", "af_packet", "pcap"};
+static const char *const kind_names[] = {"pci",  "af_xdp", "memif",     "vhost", "virtio",
+                                         "vdev", "tap",    "af_packet", "pcap"};
 enum { KIND_TAP = ETHDEV_VDEV + 1, KIND_PACKET, KIND_PCAP, KINDS };
 _Static_assert(RTE_DIM(kind_names) == KINDS, "a name per kind");
 
@@ -57,7 +57,8 @@ static unsigned dev_split(const char *dev, const char **arg)
         return KINDS;
     *arg = colon + 1;
     for (unsigned k = 0; k < KINDS; k++)
-        if (strlen(kind_names[k]) == (size_t)(colon - dev) && memcmp(kind_names[k], dev, (size_t)(colon - dev)) == 0)
+        if (strlen(kind_names[k]) == (size_t)(colon - dev) &&
+            memcmp(kind_names[k], dev, (size_t)(colon - dev)) == 0)
             return k;
     return KINDS;
 }
@@ -90,7 +91,10 @@ int netdev_dev_check(const char *dev, char *why, size_t size)
         return -EINVAL;
     }
     if ((kind == KIND_TAP || kind == KIND_PACKET || kind == ETHDEV_XDP) && !netdev_iface_name_ok(arg)) {
-        snprintf(why, size, "'%s': the name of an interface has 1 to 15 characters, without slash, colon, percent or space", dev);
+        snprintf(
+            why, size,
+            "'%s': the name of an interface has 1 to 15 characters, without slash, colon, percent or space",
+            dev);
         return -EINVAL;
     }
     if (kind == ETHDEV_PCI && !pci_address_ok(arg)) {
@@ -155,8 +159,8 @@ struct netdev *netdev_open(const char *dev, const struct netdev_config *cfg, cha
     if (*err != 0)
         return NULL;
     unsigned kind = dev_split(dev, &arg);
-    struct netdev *d = cfg->impair != NULL ? dev_open_impaired(kind, arg, cfg, &r)
-                                           : dev_open_kind(kind, arg, cfg, &r);
+    struct netdev *d =
+        cfg->impair != NULL ? dev_open_impaired(kind, arg, cfg, &r) : dev_open_kind(kind, arg, cfg, &r);
     if (d != NULL && d->caps.queues < cfg->queues) {
         netdev_refuse(&r, -EINVAL, "%s has %u queue%s, which is less than --workers %u", dev, d->caps.queues,
                       d->caps.queues == 1 ? "" : "s", cfg->queues);

@@ -11,7 +11,8 @@
  * NULL on failure: *err is -EINVAL for a text that cannot mean anything (the option is wrong) and
  * another negative errno when the machine does not let us; `why` says what was looked for, what is
  * there, and what to do next. */
-struct netdev *netdev_open(const char *dev, const struct netdev_config *cfg, char *why, size_t size, int *err);
+struct netdev *netdev_open(const char *dev, const struct netdev_config *cfg, char *why, size_t size,
+                           int *err);
 
 /* Only the text: 0 or -EINVAL, `why` as above. Opens nothing. */
 int netdev_dev_check(const char *dev, char *why, size_t size);

@@ -23,7 +23,7 @@
 #define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
 #endif
 
-#define PACKET_BATCH 16
+#define PACKET_BATCH         16
 #define PACKET_SOCKET_BUFFER (16 * 1024 * 1024)
 
 union packet_control {
@@ -36,7 +36,7 @@ struct packet_queue {
     bool cut; /* cut GSO frames and fill checksums: deliver what a wire would carry */
     uint16_t link_len;
     struct rte_mempool *pool;
-    struct gso_cut gso;       /* being cut */
+    struct gso_cut gso; /* being cut */
     struct netdev_stats stats;
     uint16_t first, received; /* of the batch: not yet delivered */
     struct mmsghdr rx[PACKET_BATCH];
@@ -138,7 +138,8 @@ static struct rte_mbuf *packet_take(struct packet_queue *q, uint16_t i)
     return m;
 }
 
-static uint16_t packet_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t packet_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                                uint16_t n)
 {
     struct packet_queue *q = &packet_of(d)->queue[queue];
     uint16_t got = 0;
@@ -197,7 +198,8 @@ static uint16_t packet_send(struct packet_queue *q, struct rte_mbuf **pkts, uint
     return sent < 0 ? 0 : (uint16_t)sent;
 }
 
-static uint16_t packet_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t packet_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                                uint16_t n)
 {
     struct packet_queue *q = &packet_of(d)->queue[queue];
     uint16_t done = 0;
@@ -228,7 +230,8 @@ static nsec_t packet_next_event(struct netdev *d, uint16_t queue)
 
 static int packet_bind(struct packet_dev *p, int fd)
 {
-    struct sockaddr_ll sll = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = p->ifindex};
+    struct sockaddr_ll sll = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = p->ifindex};
     return bind(fd, (struct sockaddr *)&sll, sizeof(sll)) == 0 ? 0 : -errno;
 }
 
@@ -299,7 +302,8 @@ static const struct netdev_ops packet_ops = {
 
 /* ---- opening ---- */
 
-static struct netdev *packet_find(struct packet_dev *p, const struct netdev_config *cfg, struct netdev_refusal *r)
+static struct netdev *packet_find(struct packet_dev *p, const struct netdev_config *cfg,
+                                  struct netdev_refusal *r)
 {
     struct ifreq ifr = {0};
     char list[256];
@@ -308,21 +312,23 @@ static struct netdev *packet_find(struct packet_dev *p, const struct netdev_conf
     p->ifindex = (int)if_nametoindex(p->ifname);
     if (p->ifindex == 0) {
         netdev_list_interfaces(list, sizeof(list));
-        return netdev_refuse(r, -ENODEV,
-                             "af_packet %s: no such interface in this network namespace. There are: %s. A pair to try "
-                             "with: ip link add %s type veth peer name %.11s-peer",
-                             p->ifname, list, p->ifname, p->ifname);
+        return netdev_refuse(
+            r, -ENODEV,
+            "af_packet %s: no such interface in this network namespace. There are: %s. A pair to try "
+            "with: ip link add %s type veth peer name %.11s-peer",
+            p->ifname, list, p->ifname, p->ifname);
     }
     if (ioctl(p->control, SIOCGIFFLAGS, &ifr) != 0 || !(ifr.ifr_flags & IFF_UP))
-        return netdev_refuse(r, -ENETDOWN, "af_packet %s: the interface is down: ip link set %s up", p->ifname,
-                             p->ifname);
+        return netdev_refuse(r, -ENETDOWN, "af_packet %s: the interface is down: ip link set %s up",
+                             p->ifname, p->ifname);
     if (ioctl(p->control, SIOCGIFMTU, &ifr) != 0)
         return netdev_refuse(r, -errno, "af_packet %s: cannot read its MTU: %s", p->ifname, strerror(errno));
     if (cfg->mtu > ifr.ifr_mtu)
-        return netdev_refuse(r, -EMSGSIZE,
-                             "af_packet %s: --mtu %u is above the interface's %d: ip link set %s mtu %u (and the "
-                             "same at its peer)",
-                             p->ifname, cfg->mtu, ifr.ifr_mtu, p->ifname, cfg->mtu);
+        return netdev_refuse(
+            r, -EMSGSIZE,
+            "af_packet %s: --mtu %u is above the interface's %d: ip link set %s mtu %u (and the "
+            "same at its peer)",
+            p->ifname, cfg->mtu, ifr.ifr_mtu, p->ifname, cfg->mtu);
     p->dev.caps.mtu = cfg->mtu != 0 ? cfg->mtu : (uint16_t)RTE_MIN(ifr.ifr_mtu, 65535 - 18);
     if (ioctl(p->control, SIOCGIFHWADDR, &ifr) != 0)
         return netdev_refuse(r, -errno, "af_packet %s: %s", p->ifname, strerror(errno));
@@ -341,8 +347,8 @@ static int packet_listen_mac(const struct packet_dev *p, int fd)
     struct ifreq ifr = {0};
     struct packet_mreq mreq = {.mr_ifindex = p->ifindex, .mr_type = PACKET_MR_PROMISC};
     memcpy(ifr.ifr_name, p->ifname, IFNAMSIZ);
-    if (p->dev.caps.link != NETDEV_LINK_ETHER ||
-        (ioctl(p->control, SIOCGIFHWADDR, &ifr) == 0 && memcmp(ifr.ifr_hwaddr.sa_data, p->dev.caps.mac, 6) == 0))
+    if (p->dev.caps.link != NETDEV_LINK_ETHER || (ioctl(p->control, SIOCGIFHWADDR, &ifr) == 0 &&
+                                                  memcmp(ifr.ifr_hwaddr.sa_data, p->dev.caps.mac, 6) == 0))
         return 0;
     return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) == 0 ? 0 : -errno;
 }
@@ -390,7 +396,8 @@ static int packet_queue_slots(struct packet_queue *q)
     return 0;
 }
 
-static struct netdev *packet_open_queue(struct packet_dev *p, uint16_t i, int *group, struct netdev_refusal *r)
+static struct netdev *packet_open_queue(struct packet_dev *p, uint16_t i, int *group,
+                                        struct netdev_refusal *r)
 {
     struct packet_queue *q = &p->queue[i];
 
@@ -412,7 +419,8 @@ static struct netdev *packet_open_queue(struct packet_dev *p, uint16_t i, int *g
     if (rc == 0)
         rc = packet_queue_slots(q);
     if (rc != 0)
-        return netdev_refuse(r, rc, "af_packet %s: the kernel refuses a packet socket with virtio-net headers: %s",
+        return netdev_refuse(r, rc,
+                             "af_packet %s: the kernel refuses a packet socket with virtio-net headers: %s",
                              p->ifname, strerror(-rc));
     return &p->dev;
 }
@@ -428,12 +436,14 @@ static void packet_set_caps(struct packet_dev *p, const struct netdev_config *cf
     c->can_sleep = true;
 }
 
-struct netdev *netdev_packet_open(const char *iface, const struct netdev_config *cfg, struct netdev_refusal *r)
+struct netdev *netdev_packet_open(const char *iface, const struct netdev_config *cfg,
+                                  struct netdev_refusal *r)
 {
     int group = 0;
     if (!netdev_iface_name_ok(iface))
-        return netdev_refuse(r, -EINVAL,
-                             "af_packet:%s: the name of an interface has 1 to 15 characters, no slash or space", iface);
+        return netdev_refuse(
+            r, -EINVAL, "af_packet:%s: the name of an interface has 1 to 15 characters, no slash or space",
+            iface);
     struct packet_dev *p = netdev_alloc(sizeof(*p) + cfg->queues * sizeof(p->queue[0]));
     if (p == NULL)
         return netdev_refuse(r, -ENOMEM, "af_packet %s: out of memory", iface);
@@ -446,8 +456,9 @@ struct netdev *netdev_packet_open(const char *iface, const struct netdev_config 
         p->queue[i].cut = cfg->tun->offload == 0;
     }
     p->control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct netdev *ok = p->control >= 0 ? packet_find(p, cfg, r)
-                                        : netdev_refuse(r, -errno, "af_packet %s: %s", iface, strerror(errno));
+    struct netdev *ok = p->control >= 0
+                            ? packet_find(p, cfg, r)
+                            : netdev_refuse(r, -errno, "af_packet %s: %s", iface, strerror(errno));
     for (uint16_t i = 0; i < p->n_queues && ok != NULL; i++)
         ok = packet_open_queue(p, i, &group, r);
     if (ok == NULL) {

@@ -16,8 +16,8 @@ struct pcap_dev {
     pcap_dumper_t *out; /* NULL: what is sent is gone */
     struct rte_mempool *pool;
     bool started, ended;
-    nsec_t origin;      /* `now` of the first packet */
-    uint64_t first;     /* its stamp, ns */
+    nsec_t origin;            /* `now` of the first packet */
+    uint64_t first;           /* its stamp, ns */
     struct pcap_pkthdr *next; /* the packet to deliver next; libpcap's memory until the next is read */
     const u_char *data;
     struct netdev_stats stats;
@@ -87,7 +87,8 @@ static struct rte_mbuf *pcap_mbuf(struct pcap_dev *p)
     return NULL;
 }
 
-static uint16_t pcap_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t pcap_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                              uint16_t n)
 {
     struct pcap_dev *p = pcap_of(d);
     uint16_t got = 0;
@@ -119,7 +120,8 @@ static void pcap_record(struct pcap_dev *p, nsec_t now, const struct rte_mbuf *m
     pcap_dump((u_char *)p->out, &h, rte_pktmbuf_read(m, 0, m->pkt_len, p->buf));
 }
 
-static uint16_t pcap_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t pcap_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                              uint16_t n)
 {
     struct pcap_dev *p = pcap_of(d);
     if (!p->started)
@@ -205,17 +207,19 @@ static struct netdev *pcap_open_in(struct pcap_dev *p, const char *path, struct 
         p->dev.caps.link = NETDEV_LINK_NONE;
         return &p->dev;
     default:
-        return netdev_refuse(r, -EPROTONOSUPPORT,
-                             "pcap %s: its packets have a link header of type %s; Ethernet and raw IP can be replayed "
-                             "(capture on an interface, not on 'any')",
-                             path, pcap_datalink_val_to_name(pcap_datalink(p->in)));
+        return netdev_refuse(
+            r, -EPROTONOSUPPORT,
+            "pcap %s: its packets have a link header of type %s; Ethernet and raw IP can be replayed "
+            "(capture on an interface, not on 'any')",
+            path, pcap_datalink_val_to_name(pcap_datalink(p->in)));
     }
 }
 
 static struct netdev *pcap_open_out(struct pcap_dev *p, const char *path, struct netdev_refusal *r)
 {
-    pcap_t *format = pcap_open_dead_with_tstamp_precision(
-        p->dev.caps.link == NETDEV_LINK_ETHER ? DLT_EN10MB : DLT_RAW, PCAP_SNAPLEN, PCAP_TSTAMP_PRECISION_NANO);
+    pcap_t *format =
+        pcap_open_dead_with_tstamp_precision(p->dev.caps.link == NETDEV_LINK_ETHER ? DLT_EN10MB : DLT_RAW,
+                                             PCAP_SNAPLEN, PCAP_TSTAMP_PRECISION_NANO);
     if (format == NULL)
         return netdev_refuse(r, -ENOMEM, "pcap %s: out of memory", path);
     errno = 0;

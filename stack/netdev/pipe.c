@@ -34,7 +34,8 @@ static struct pipe_end *pipe_end(struct netdev *d)
     return (struct pipe_end *)d;
 }
 
-static uint16_t pipe_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t pipe_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                              uint16_t n)
 {
     struct pipe_end *e = pipe_end(d);
     struct pipe_ring *r = &e->pair->ring[e->side];
@@ -66,7 +67,8 @@ static struct rte_mbuf *pipe_copy(const struct pipe_pair *p, struct rte_mbuf *m,
     return c;
 }
 
-static uint16_t pipe_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+static uint16_t pipe_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
+                              uint16_t n)
 {
     struct pipe_end *e = pipe_end(d);
     struct pipe_pair *p = e->pair;

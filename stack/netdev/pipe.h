@@ -9,11 +9,11 @@
 struct pipe_config {
     enum netdev_link link;
     uint16_t mtu;
-    uint32_t depth;                /* packets per direction; more are dropped by tx_burst taking fewer */
-    bool tx_csum, rx_csum, tso;    /* caps to advertise; rx_csum marks everything GOOD */
+    uint32_t depth;             /* packets per direction; more are dropped by tx_burst taking fewer */
+    bool tx_csum, rx_csum, tso; /* caps to advertise; rx_csum marks everything GOOD */
     bool multi_seg;
     uint8_t mac[2][6];
-    struct rte_mempool *pool[2];   /* received copies of each end come from here */
+    struct rte_mempool *pool[2]; /* received copies of each end come from here */
 };
 
 /* 0 or -errno; out[0] and out[1] are closed separately. */

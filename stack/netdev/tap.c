@@ -172,23 +172,26 @@ static const struct netdev_ops tap_ops = {
 
 /* ---- opening ---- */
 
-static struct netdev *tap_refuse_attach(const char *name, struct netdev_refusal *r, uint16_t queues, int error)
+static struct netdev *tap_refuse_attach(const char *name, struct netdev_refusal *r, uint16_t queues,
+                                        int error)
 {
     switch (error) {
     case EPERM:
-        return netdev_refuse(r, -EPERM,
-                             "tap %s: making or attaching to a TAP interface takes CAP_NET_ADMIN. Run as root, or "
-                             "once as root: ip tuntap add dev %s mode tap user USER%s && ip link set %s up",
-                             name, name, queues > 1 ? " multi_queue" : "", name);
+        return netdev_refuse(
+            r, -EPERM,
+            "tap %s: making or attaching to a TAP interface takes CAP_NET_ADMIN. Run as root, or "
+            "once as root: ip tuntap add dev %s mode tap user USER%s && ip link set %s up",
+            name, name, queues > 1 ? " multi_queue" : "", name);
     case EBUSY:
-        return netdev_refuse(r, -EBUSY, "tap %s: another program has it open; end that one or take another name",
-                             name);
+        return netdev_refuse(r, -EBUSY,
+                             "tap %s: another program has it open; end that one or take another name", name);
     case EINVAL:
         if (if_nametoindex(name) != 0)
-            return netdev_refuse(r, -EEXIST,
-                                 "tap %s: there is an interface of that name that is no TAP%s; take another name, or "
-                                 "remove it: ip link del %s",
-                                 name, queues > 1 ? " with several queues" : "", name);
+            return netdev_refuse(
+                r, -EEXIST,
+                "tap %s: there is an interface of that name that is no TAP%s; take another name, or "
+                "remove it: ip link del %s",
+                name, queues > 1 ? " with several queues" : "", name);
         break;
     default:
         break;
@@ -219,16 +222,17 @@ static struct netdev *tap_open_queue(struct tap *t, struct tap_queue *q, const s
 
     q->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (q->fd < 0)
-        return netdev_refuse(r, -errno,
-                             "tap %s: /dev/net/tun: %s. The kernel needs its tun module (modprobe tun), a container "
-                             "the device (--device /dev/net/tun --cap-add NET_ADMIN)",
-                             t->ifname, strerror(errno));
+        return netdev_refuse(
+            r, -errno,
+            "tap %s: /dev/net/tun: %s. The kernel needs its tun module (modprobe tun), a container "
+            "the device (--device /dev/net/tun --cap-add NET_ADMIN)",
+            t->ifname, strerror(errno));
     int rc = tap_attach(t, q->fd);
     if (rc != 0)
         return tap_refuse_attach(t->ifname, r, t->n_queues, -rc);
     if (ioctl(q->fd, TUNSETVNETHDRSZ, &header) != 0 || ioctl(q->fd, TUNSETOFFLOAD, features) != 0)
-        return netdev_refuse(r, -errno, "tap %s: the kernel refuses virtio-net headers or offloads: %s", t->ifname,
-                             strerror(errno));
+        return netdev_refuse(r, -errno, "tap %s: the kernel refuses virtio-net headers or offloads: %s",
+                             t->ifname, strerror(errno));
     if (vnet_slot_init(&q->slot, q->pool, VNET_FRAME_MAX + 1) != 0)
         return netdev_refuse(r, -EINVAL, "tap %s: packet buffers are too small", t->ifname);
     return &t->dev;
@@ -246,9 +250,9 @@ static struct netdev *tap_configure(struct tap *t, uint16_t mtu, struct netdev_r
         int old = ifr.ifr_mtu;
         ifr.ifr_mtu = mtu;
         if (ioctl(t->control, SIOCSIFMTU, &ifr) != 0)
-            return netdev_refuse(r, -errno,
-                                 "tap %s: its MTU is %d and setting %u failed: %s. As root: ip link set %s mtu %u",
-                                 t->ifname, old, mtu, strerror(errno), t->ifname, mtu);
+            return netdev_refuse(
+                r, -errno, "tap %s: its MTU is %d and setting %u failed: %s. As root: ip link set %s mtu %u",
+                t->ifname, old, mtu, strerror(errno), t->ifname, mtu);
     }
     t->dev.caps.mtu = (uint16_t)RTE_MIN(ifr.ifr_mtu, TAP_MTU_MAX);
     if (ioctl(t->control, SIOCGIFFLAGS, &ifr) != 0)
@@ -256,8 +260,9 @@ static struct netdev *tap_configure(struct tap *t, uint16_t mtu, struct netdev_r
     if (!(ifr.ifr_flags & IFF_UP)) {
         ifr.ifr_flags |= IFF_UP;
         if (ioctl(t->control, SIOCSIFFLAGS, &ifr) != 0)
-            return netdev_refuse(r, -errno, "tap %s: it is down and bringing it up failed: %s. As root: ip link set %s up",
-                                 t->ifname, strerror(errno), t->ifname);
+            return netdev_refuse(
+                r, -errno, "tap %s: it is down and bringing it up failed: %s. As root: ip link set %s up",
+                t->ifname, strerror(errno), t->ifname);
     }
     return &t->dev;
 }
@@ -282,8 +287,8 @@ static void tap_set_caps(struct tap *t, const struct netdev_config *cfg)
 struct netdev *netdev_tap_open(const char *name, const struct netdev_config *cfg, struct netdev_refusal *r)
 {
     if (!netdev_iface_name_ok(name))
-        return netdev_refuse(r, -EINVAL, "tap:%s: the name of an interface has 1 to 15 characters, no slash or space",
-                             name);
+        return netdev_refuse(
+            r, -EINVAL, "tap:%s: the name of an interface has 1 to 15 characters, no slash or space", name);
     struct tap *t = netdev_alloc(sizeof(*t) + cfg->queues * sizeof(t->queue[0]));
     if (t == NULL)
         return netdev_refuse(r, -ENOMEM, "tap %s: out of memory", name);

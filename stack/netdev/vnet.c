@@ -131,7 +131,8 @@ static uint16_t pseudo_sum(const struct rte_mbuf *m, const void *ip, uint8_t pro
     uint32_t sum = m->ol_flags & RTE_MBUF_F_TX_IPV6
                        ? rte_raw_cksum((const uint8_t *)ip + offsetof(struct rte_ipv6_hdr, src_addr), 32)
                        : rte_raw_cksum((const uint8_t *)ip + offsetof(struct rte_ipv4_hdr, src_addr), 8);
-    sum += rte_cpu_to_be_16(protocol) + rte_cpu_to_be_16((uint16_t)(len >> 16)) + rte_cpu_to_be_16((uint16_t)len);
+    sum += rte_cpu_to_be_16(protocol) + rte_cpu_to_be_16((uint16_t)(len >> 16)) +
+           rte_cpu_to_be_16((uint16_t)len);
     sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
@@ -153,7 +154,8 @@ static bool out_requests(struct vnet_out *o, const struct rte_mbuf *m, uint32_t 
     if (sum == 0 && !tso)
         return true;
     bool udp = !tso && sum == RTE_MBUF_F_TX_UDP_CKSUM;
-    uint32_t field = l4 + (udp ? offsetof(struct rte_udp_hdr, dgram_cksum) : offsetof(struct rte_tcp_hdr, cksum));
+    uint32_t field =
+        l4 + (udp ? offsetof(struct rte_udp_hdr, dgram_cksum) : offsetof(struct rte_tcp_hdr, cksum));
     if (field + sizeof(uint16_t) > copied)
         return false;
     uint16_t pseudo = pseudo_sum(m, o->headers + m->l2_len, udp ? IPPROTO_UDP : IPPROTO_TCP);
@@ -162,7 +164,8 @@ static bool out_requests(struct vnet_out *o, const struct rte_mbuf *m, uint32_t 
     o->hdr.csum_start = (uint16_t)l4;
     o->hdr.csum_offset = (uint16_t)(field - l4);
     if (tso) {
-        o->hdr.gso_type = m->ol_flags & RTE_MBUF_F_TX_IPV6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+        o->hdr.gso_type =
+            m->ol_flags & RTE_MBUF_F_TX_IPV6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
         o->hdr.gso_size = m->tso_segsz;
         o->hdr.hdr_len = (uint16_t)(l4 + m->l4_len);
     }

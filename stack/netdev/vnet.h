@@ -13,8 +13,8 @@
 
 #include "netdev/netdev.h"
 
-#define VNET_FRAME_MAX (65535 + 18) /* what the kernel hands over at most: GSO, with a VLAN tag */
-#define VNET_SEGS_MAX 64     /* buffers of a frame */
+#define VNET_FRAME_MAX   (65535 + 18) /* what the kernel hands over at most: GSO, with a VLAN tag */
+#define VNET_SEGS_MAX    64           /* buffers of a frame */
 #define VNET_HEADERS_MAX 192
 
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4

@@ -95,8 +95,9 @@ static int connect_refused(const struct tcb *tcb)
 /* A block that was a connection before starts from nothing, but for its options and its binding. */
 static void connect_forget_past(struct tcp *t, struct tcb *tcb)
 {
-    const uint32_t kept = TCB_BOUND_PORT | TCB_IN_PORTS | TCB_REUSEADDR | TCB_REUSEPORT | TCB_NODELAY | TCB_CORK |
-                          TCB_KEEPALIVE | TCB_OOBINLINE | TCB_LINGER | TCB_RCVBUF_LOCKED | TCB_SNDBUF_LOCKED;
+    const uint32_t kept = TCB_BOUND_PORT | TCB_IN_PORTS | TCB_REUSEADDR | TCB_REUSEPORT | TCB_NODELAY |
+                          TCB_CORK | TCB_KEEPALIVE | TCB_OOBINLINE | TCB_LINGER | TCB_RCVBUF_LOCKED |
+                          TCB_SNDBUF_LOCKED;
     rcv_queue_purge(t, tcb);
     tcb->flags &= kept;
     tcb->error = tcb->soft_error = 0;
@@ -194,7 +195,8 @@ static int queue_fin(struct tcp *t, struct tcb *tcb)
 
 static bool can_queue_fin(const struct tcb *tcb)
 {
-    return tcb->state == TCP_S_SYN_RECEIVED || tcb->state == TCP_S_ESTABLISHED || tcb->state == TCP_S_CLOSE_WAIT;
+    return tcb->state == TCP_S_SYN_RECEIVED || tcb->state == TCP_S_ESTABLISHED ||
+           tcb->state == TCP_S_CLOSE_WAIT;
 }
 
 int tcp_shutdown(struct tcp *t, struct tcb *tcb, int how)

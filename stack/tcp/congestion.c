@@ -12,7 +12,8 @@ static const struct congestion_ops *const congestion_table[] = {&congestion_newr
 
 uint8_t congestion_default(const struct tunables *tun)
 {
-    return tun->tcp_congestion_control < CONGESTION_N ? (uint8_t)tun->tcp_congestion_control : CONGESTION_N - 1;
+    return tun->tcp_congestion_control < CONGESTION_N ? (uint8_t)tun->tcp_congestion_control
+                                                      : CONGESTION_N - 1;
 }
 
 const struct congestion_ops *congestion_of(const struct tcb *tcb)

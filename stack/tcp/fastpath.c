@@ -12,8 +12,8 @@ static bool fast_is_plain(const struct tcb *tcb, const struct pkt *p)
     const struct tcp_view *v = &p->tcp;
     uint8_t expected = tcb_is(tcb, TCB_TS) ? TCP_OPT_HAS_TS : 0;
     return tcb->state == TCP_S_ESTABLISHED && (v->flags & ~TCP_PSH) == TCP_ACK && v->seq == tcb->rcv_nxt &&
-           v->opt.has == expected && (uint32_t)v->window << tcb->snd_wscale == tcb->snd_wnd && tcb->ooo == 0 &&
-           !tcb_is(tcb, TCB_URG_RCVD | TCB_SHUT_RD | TCB_ORPHAN | TCB_URG_OUT);
+           v->opt.has == expected && (uint32_t)v->window << tcb->snd_wscale == tcb->snd_wnd &&
+           tcb->ooo == 0 && !tcb_is(tcb, TCB_URG_RCVD | TCB_SHUT_RD | TCB_ORPHAN | TCB_URG_OUT);
 }
 
 bool input_fast(struct tcp *t, struct tcb *tcb, struct pkt *p)

@@ -13,10 +13,10 @@ enum { ICMP_UNREACHABLE = 3, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETER = 12, ICMP_
 /* icmp(7)'s translation. 0: of no concern. */
 static int icmp_errno(uint8_t type, uint8_t code)
 {
-    static const uint8_t unreachable[] = {ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, EMSGSIZE,
-                                          EOPNOTSUPP,  ENETUNREACH,  EHOSTDOWN,    ENONET,       ENETUNREACH,
-                                          EHOSTUNREACH, ENETUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
-                                          EHOSTUNREACH};
+    static const uint8_t unreachable[] = {ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED,
+                                          EMSGSIZE,     EOPNOTSUPP,   ENETUNREACH,  EHOSTDOWN,
+                                          ENONET,       ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
+                                          EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH};
     switch (type) {
     case ICMP_UNREACHABLE:
         return code < sizeof unreachable ? unreachable[code] : EHOSTUNREACH;

@@ -13,11 +13,16 @@
 int tcp_state_linux(const struct tcb *tcb)
 {
     static const uint8_t map[TCP_N_STATES] = {
-        [TCP_S_CLOSED] = TCP_CLOSE,           [TCP_S_LISTEN] = TCP_LISTEN,
-        [TCP_S_SYN_SENT] = TCP_SYN_SENT,      [TCP_S_SYN_RECEIVED] = TCP_SYN_RECV,
-        [TCP_S_ESTABLISHED] = TCP_ESTABLISHED, [TCP_S_FIN_WAIT_1] = TCP_FIN_WAIT1,
-        [TCP_S_FIN_WAIT_2] = TCP_FIN_WAIT2,   [TCP_S_CLOSE_WAIT] = TCP_CLOSE_WAIT,
-        [TCP_S_CLOSING] = TCP_CLOSING,        [TCP_S_LAST_ACK] = TCP_LAST_ACK,
+        [TCP_S_CLOSED] = TCP_CLOSE,
+        [TCP_S_LISTEN] = TCP_LISTEN,
+        [TCP_S_SYN_SENT] = TCP_SYN_SENT,
+        [TCP_S_SYN_RECEIVED] = TCP_SYN_RECV,
+        [TCP_S_ESTABLISHED] = TCP_ESTABLISHED,
+        [TCP_S_FIN_WAIT_1] = TCP_FIN_WAIT1,
+        [TCP_S_FIN_WAIT_2] = TCP_FIN_WAIT2,
+        [TCP_S_CLOSE_WAIT] = TCP_CLOSE_WAIT,
+        [TCP_S_CLOSING] = TCP_CLOSING,
+        [TCP_S_LAST_ACK] = TCP_LAST_ACK,
         [TCP_S_TIME_WAIT] = TCP_TIME_WAIT,
     };
     return map[tcb->state];

@@ -25,7 +25,8 @@ static inline uint32_t segment_space(const struct pkt *p)
 }
 
 /* SYN at a listener (section 3.10.7.2). */
-void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const struct flow_key *f, seq_t iss_floor);
+void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const struct flow_key *f,
+                  seq_t iss_floor);
 /* A segment for a half-open connection: SYN-RECEIVED in compact form. */
 void input_half_open(struct tcp *t, uint32_t index, struct pkt *p);
 /* Section 3.10.7.3. */

@@ -21,7 +21,8 @@ static enum counter listen_refuses(const struct tcp *t, const struct listener *l
     return (enum counter)0;
 }
 
-void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const struct flow_key *f, seq_t iss_floor)
+void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const struct flow_key *f,
+                  seq_t iss_floor)
 {
     struct listener *l = listener_at(t, listener->listener);
     uint8_t flags = p->tcp.flags;
@@ -82,7 +83,8 @@ static void child_take_over(struct tcp *t, struct tcb *child, const struct half_
     child->ts_recent = h->ts_recent;
     child->ts_recent_at = tcp_msec(t->ctx->now);
     child->ts_offset = isn_ts_offset(&t->isn, &h->flow);
-    child->flags |= ((h->opts & HALF_OPEN_TS) != 0 ? TCB_TS : 0) | ((h->opts & HALF_OPEN_SACK) != 0 ? TCB_SACK : 0) |
+    child->flags |= ((h->opts & HALF_OPEN_TS) != 0 ? TCB_TS : 0) |
+                    ((h->opts & HALF_OPEN_SACK) != 0 ? TCB_SACK : 0) |
                     ((h->opts & HALF_OPEN_WSCALE) != 0 ? TCB_WSCALE : 0);
     options_update_mss(t, child);
     congestion_start(t, child);
@@ -108,8 +110,8 @@ static struct tcb *child_make(struct tcp *t, struct half_open *h, const struct p
     }
     child_take_over(t, child, h);
     child->flags |= TCB_PORT_CHILD | TCB_IN_TABLE;
-    table_replace(&t->table, table_hash(&t->table, &h->flow), conn_make(CONN_HALF_OPEN, half_open_index(t, h)),
-                  conn_make(CONN_TCB, tcb_index(t, child)));
+    table_replace(&t->table, table_hash(&t->table, &h->flow),
+                  conn_make(CONN_HALF_OPEN, half_open_index(t, h)), conn_make(CONN_TCB, tcb_index(t, child)));
     syn_queue_forget(t, h);
     tcb_set_state(t, child, TCP_S_SYN_RECEIVED);
     tcb_set_state(t, child, TCP_S_ESTABLISHED);

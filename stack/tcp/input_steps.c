@@ -12,9 +12,9 @@
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
 
-#define CHALLENGE_PER_SECOND 1000u     /* of a worker; what remains of it is not predictable */
-#define INVALID_RATELIMIT_MS 500u      /* of a connection (Linux's tcp_invalid_ratelimit) */
-#define PAWS_IDLE_MS (24u * 86400000u) /* RFC 7323 section 5.5 */
+#define CHALLENGE_PER_SECOND 1000u             /* of a worker; what remains of it is not predictable */
+#define INVALID_RATELIMIT_MS 500u              /* of a connection (Linux's tcp_invalid_ratelimit) */
+#define PAWS_IDLE_MS         (24u * 86400000u) /* RFC 7323 section 5.5 */
 
 /* ---- ACKs for what should not have come ---- */
 

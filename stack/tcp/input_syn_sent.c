@@ -13,7 +13,8 @@
 /* First: is the ACK one of our SYN? */
 static enum step syn_sent_ack(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
-    if ((p->tcp.flags & TCP_ACK) == 0 || (seq_gt(p->tcp.ack, tcb->snd_una) && seq_leq(p->tcp.ack, tcb->snd_nxt)))
+    if ((p->tcp.flags & TCP_ACK) == 0 ||
+        (seq_gt(p->tcp.ack, tcb->snd_una) && seq_leq(p->tcp.ack, tcb->snd_nxt)))
         return STEP_NEXT;
     transmit_reset_for(t, p); /* <SEQ=SEG.ACK><CTL=RST>, unless it is a RST */
     return step_drop(p, CNT_DROP_TCP_ACK);

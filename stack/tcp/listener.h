@@ -14,7 +14,7 @@ struct tcb;
 
 struct listener {
     uint32_t tcb;
-    uint32_t next;      /* on its port */
+    uint32_t next;                     /* on its port */
     uint32_t accept_head, accept_tail; /* tcbs, linked by accept_next */
     uint32_t accept_len;
     uint32_t backlog;   /* bounds accept_len as Linux does: full when above it */

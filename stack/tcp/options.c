@@ -7,8 +7,8 @@
 #include "wire/tcp.h"
 
 #define IP4_AND_TCP_HEADERS 40u
-#define MSS_MIN_SEND 48u /* a peer that says less is not believed (Linux's tcp_min_snd_mss) */
-#define MSS_MIN_ESTIMATE 88u
+#define MSS_MIN_SEND        48u /* a peer that says less is not believed (Linux's tcp_min_snd_mss) */
+#define MSS_MIN_ESTIMATE    88u
 
 uint16_t options_announced_mss(const struct tcp *t, const struct net_path *path, uint16_t user_mss)
 {

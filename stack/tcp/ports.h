@@ -23,7 +23,7 @@ struct port {
     uint32_t listeners; /* of those in LISTEN: struct listener, linked by next */
     uint32_t children;  /* connections that came in through a listener, and TIME-WAIT entries */
     uint32_t children_no_reuseaddr, children_no_reuseport; /* of those: without that option */
-    uint32_t explicit_binds; /* holders that came by bind(), not by connect() */
+    uint32_t explicit_binds;                               /* holders that came by bind(), not by connect() */
 };
 
 struct ports {

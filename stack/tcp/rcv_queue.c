@@ -45,13 +45,15 @@ void rcv_chain_free(struct rte_mbuf *m)
     }
 }
 
-uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, struct rte_mbuf *m, bool squeeze)
+uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, struct rte_mbuf *m,
+                               bool squeeze)
 {
     struct rte_mbuf *last = *tail;
     uint32_t bytes = m->pkt_len;
     if (last != NULL && m->next == NULL && (bytes <= RCV_COPY_MAX || squeeze) && mbuf_writable(last) &&
         rte_pktmbuf_tailroom(last) >= bytes) {
-        memcpy(rte_pktmbuf_mtod_offset(last, uint8_t *, last->data_len), rte_pktmbuf_mtod(m, uint8_t *), bytes);
+        memcpy(rte_pktmbuf_mtod_offset(last, uint8_t *, last->data_len), rte_pktmbuf_mtod(m, uint8_t *),
+               bytes);
         last->data_len = (uint16_t)(last->data_len + bytes);
         rte_pktmbuf_free_seg(m);
         return 0;
@@ -76,7 +78,8 @@ void rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
     rcv_queue_charge(t, tcb, rcv_chain_append_take(&tcb->rcvq_head, &tcb->rcvq_tail, m, squeeze));
 }
 
-void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail, uint32_t bytes)
+void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail,
+                                   uint32_t bytes)
 {
     if (tcb->rcvq_tail != NULL)
         tcb->rcvq_tail->next = head;
@@ -104,7 +107,8 @@ void rcv_queue_purge(struct tcp *t, struct tcb *tcb)
     }
 }
 
-void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const struct iovec *iov, size_t iov_off)
+void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const struct iovec *iov,
+                    size_t iov_off)
 {
     const struct rte_mbuf *seg = tcb->rcvq_head;
     while (iov_off >= iov->iov_len && len > 0) {

@@ -16,10 +16,12 @@ struct tcp;
  * into the tail room of what is there. */
 void rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m);
 /* The same for a chain of segments that is charged to this connection already (from reassembly). */
-void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail, uint32_t bytes);
+void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail,
+                                   uint32_t bytes);
 /* Adds m to the chain of segments head .. tail, by copying where that spares a buffer. Owns m. What the
  * chain pins now in addition. */
-uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, struct rte_mbuf *m, bool squeeze);
+uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, struct rte_mbuf *m,
+                               bool squeeze);
 /* Frees a chain of segments. */
 void rcv_chain_free(struct rte_mbuf *m);
 void rcv_queue_purge(struct tcp *t, struct tcb *tcb);
@@ -38,7 +40,8 @@ static inline uint32_t rcv_queue_bytes(const struct tcb *tcb)
 }
 
 /* Copies [off, off+len) of the queue to iov from byte iov_off on; the caller knows it is there. */
-void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const struct iovec *iov, size_t iov_off);
+void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const struct iovec *iov,
+                    size_t iov_off);
 /* The first n bytes have been read. */
 void rcv_queue_consume(struct tcp *t, struct tcb *tcb, uint32_t n);
 /* The first n bytes as a chain that the caller owns. NULL without memory (a shared boundary buffer). */

@@ -3,8 +3,9 @@
 
 #include "tcp/tcp_private.h"
 
-#define RTT_MIN_US       1000u /* shorter round trips are measured over so long: fewer, larger steps */
-#define HEADROOM_SEGMENTS 16u  /* beyond twice the rate: the sender's window grows within the round trip too */
+#define RTT_MIN_US        1000u /* shorter round trips are measured over so long: fewer, larger steps */
+#define HEADROOM_SEGMENTS 16u /* beyond twice the rate: the sender's window grows within the round trip too  \
+                               */
 
 void rcv_tuning_start(struct tcp *t, struct tcb *tcb)
 {
@@ -23,7 +24,8 @@ static uint64_t window_for(const struct tcb *tcb, uint32_t bytes)
 
 static void rcv_tuning_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes)
 {
-    uint64_t buffer = 2 * window_for(tcb, bytes); /* half of it is for what packets pin: rcv_window_of_space */
+    uint64_t buffer =
+        2 * window_for(tcb, bytes); /* half of it is for what packets pin: rcv_window_of_space */
     if (buffer > t->ctx->tun->tcp_rmem.max)
         buffer = t->ctx->tun->tcp_rmem.max;
     if (buffer > tcb->rcvbuf)

@@ -279,7 +279,8 @@ static void piece_trim_back(struct tcp *t, struct tcb *tcb, struct assembly *a, 
     }
 }
 
-static void range_add_charge(struct tcp *t, struct tcb *tcb, struct assembly *a, struct range *r, uint32_t charge)
+static void range_add_charge(struct tcp *t, struct tcb *tcb, struct assembly *a, struct range *r,
+                             uint32_t charge)
 {
     r->charge += charge;
     a->charge += charge;
@@ -303,7 +304,8 @@ static void range_join_next(struct tcp *t, struct assembly *a, uint32_t i)
 }
 
 /* Puts a piece that overlaps nothing where it belongs. Its range, or 0 without memory (m is freed). */
-static uint32_t piece_place(struct tcp *t, struct tcb *tcb, struct assembly *a, uint32_t before, struct piece *p)
+static uint32_t piece_place(struct tcp *t, struct tcb *tcb, struct assembly *a, uint32_t before,
+                            struct piece *p)
 {
     uint32_t i = before;
     if (before == 0 || range_at(t, before)->end != p->seq) {

@@ -13,7 +13,7 @@
 
 struct tcp;
 
-#define REASSEMBLY_RECENT 4
+#define REASSEMBLY_RECENT     4
 #define REASSEMBLY_RANGES_MAX 1024 /* of one connection */
 
 /* One range: contiguous bytes, neither touching nor overlapping another. */

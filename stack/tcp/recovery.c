@@ -113,7 +113,8 @@ void recovery_sack(struct tcp *t, struct tcb *tcb, const struct tcp_options *opt
         if (b == NULL)
             return;
         uint32_t i = find_from_hint(t, tcb, b, s->left);
-        while (i != 0 && seq_leq(snd_rec_end(snd_rec_at(t, i)), s->right) && rec_is_sent(tcb, snd_rec_at(t, i))) {
+        while (i != 0 && seq_leq(snd_rec_end(snd_rec_at(t, i)), s->right) &&
+               rec_is_sent(tcb, snd_rec_at(t, i))) {
             mark_sacked(t, tcb, b, i, e);
             b->sack_hint = i;
             i = snd_rec_at(t, i)->next;
@@ -137,7 +138,8 @@ static void judge_sacked(struct tcp *t, struct tcb *tcb, struct board *b)
     if (i == 0)
         return;
     seq_t edge = snd_rec_at(t, i)->seq;
-    for (i = snd_rec_at(t, i)->prev; i != 0 && seq_geq(snd_rec_at(t, i)->seq, b->lost_edge); i = snd_rec_at(t, i)->prev)
+    for (i = snd_rec_at(t, i)->prev; i != 0 && seq_geq(snd_rec_at(t, i)->seq, b->lost_edge);
+         i = snd_rec_at(t, i)->prev)
         mark_lost(tcb, snd_rec_at(t, i));
     b->lost_edge = edge;
 }
@@ -297,7 +299,8 @@ static void forget_sacked_if_reneged(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->sndq_head == 0 || (snd_rec_at(t, tcb->sndq_head)->flags & SND_SACKED) == 0)
         return;
-    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i)); i = snd_rec_at(t, i)->next)
+    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i));
+         i = snd_rec_at(t, i)->next)
         unmark(tcb, snd_rec_at(t, i), SND_SACKED, &tcb->sacked_out);
     if (tcb->board != 0)
         board_at(t, tcb)->highest_sacked = 0;
@@ -316,7 +319,8 @@ void recovery_on_timeout(struct tcp *t, struct tcb *tcb)
         tcb->sacked_out = 0;
     /* RFC 2018 section 8: the receiver may have given up what it had SACKed. */
     bool reneged = tcb->sndq_head != 0 && (snd_rec_at(t, tcb->sndq_head)->flags & SND_SACKED) != 0;
-    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i)); i = snd_rec_at(t, i)->next) {
+    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i));
+         i = snd_rec_at(t, i)->next) {
         struct snd_rec *r = snd_rec_at(t, i);
         unmark(tcb, r, SND_RETRANS, &tcb->retrans_out);
         if (reneged)
@@ -338,7 +342,8 @@ void recovery_on_timeout(struct tcp *t, struct tcb *tcb)
 
 void recovery_on_too_big(struct tcp *t, struct tcb *tcb)
 {
-    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i)); i = snd_rec_at(t, i)->next) {
+    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i));
+         i = snd_rec_at(t, i)->next) {
         struct snd_rec *r = snd_rec_at(t, i);
         if (r->len <= tcb->snd_mss)
             continue;

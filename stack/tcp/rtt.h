@@ -9,7 +9,7 @@
 #include "tcp/tcb.h"
 
 #define RTT_RTO_INITIAL_US 1000000u /* RFC 6298 (2.1) */
-#define RTT_RTO_MAX_US 120000000u
+#define RTT_RTO_MAX_US     120000000u
 
 struct tcp;
 

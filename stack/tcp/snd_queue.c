@@ -144,7 +144,8 @@ static struct snd_rec *rec_open(const struct tcp *t, const struct tcb *tcb)
 }
 
 /* Adds up to `want` bytes to r, with as many buffers as that takes. Bytes added. */
-static uint32_t rec_fill(struct tcp *t, struct tcb *tcb, struct snd_rec *r, struct iov_cursor *c, uint32_t want)
+static uint32_t rec_fill(struct tcp *t, struct tcb *tcb, struct snd_rec *r, struct iov_cursor *c,
+                         uint32_t want)
 {
     struct rte_mbuf *seg = rec_last_segment(r);
     uint32_t done = 0;

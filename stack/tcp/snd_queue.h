@@ -29,10 +29,10 @@ struct snd_rec {
     struct rte_mbuf *m; /* the segment in which its first byte is; NULL for a bare SYN or FIN */
     uint32_t next, prev;
     seq_t seq;
-    uint32_t sent_at;   /* us; last transmission */
-    uint16_t len;       /* payload bytes */
-    uint16_t off;       /* of the first byte, in m's data */
-    uint16_t charge;    /* what it pins, in units of SND_CHARGE_UNIT */
+    uint32_t sent_at; /* us; last transmission */
+    uint16_t len;     /* payload bytes */
+    uint16_t off;     /* of the first byte, in m's data */
+    uint16_t charge;  /* what it pins, in units of SND_CHARGE_UNIT */
     uint8_t flags;
 };
 

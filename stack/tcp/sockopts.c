@@ -14,12 +14,12 @@
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 
-#define KEEP_MAX_S 32767
-#define KEEPCNT_MAX 127
-#define MAXSEG_MIN 88
-#define MAXSEG_MAX 32767
-#define RCVBUF_MIN 2304u /* Linux's SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF */
-#define SNDBUF_MIN 4608u
+#define KEEP_MAX_S          32767
+#define KEEPCNT_MAX         127
+#define MAXSEG_MIN          88
+#define MAXSEG_MAX          32767
+#define RCVBUF_MIN          2304u /* Linux's SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF */
+#define SNDBUF_MIN          4608u
 #define CONGESTION_NAME_MAX 16
 
 /* ---- shared sets ---- */

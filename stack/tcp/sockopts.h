@@ -15,12 +15,12 @@ struct tcp_opts {
     uint32_t keepidle, keepintvl; /* s */
     uint32_t user_timeout_ms;     /* 0: none */
     int32_t linger_s;
-    int32_t linger2_s;            /* FIN-WAIT-2 of an orphan; 0: the tunable's; below 0: none */
+    int32_t linger2_s; /* FIN-WAIT-2 of an orphan; 0: the tunable's; below 0: none */
     uint32_t rcvlowat;
-    uint16_t maxseg;              /* 0: not set */
+    uint16_t maxseg; /* 0: not set */
     uint8_t keepcnt;
-    uint8_t syn_retries;          /* 0: the tunable's */
-    uint8_t defer_accept;         /* SYN-ACK time-outs that data is waited for */
+    uint8_t syn_retries;  /* 0: the tunable's */
+    uint8_t defer_accept; /* SYN-ACK time-outs that data is waited for */
 };
 
 /* The set that everybody starts with, from the tunables. 0 or -ENOMEM. */

@@ -16,7 +16,8 @@ int syn_queue_init(struct tcp *t)
 {
     t->syn_queue = (struct syn_queue){0};
     t->syn_queue.timer.kind = TIMER_TCP;
-    return slab_init(&t->syn_queue.slab, t->ctx->mem, sizeof(struct half_open), t->ctx->tun->tcp_max_connections + 1);
+    return slab_init(&t->syn_queue.slab, t->ctx->mem, sizeof(struct half_open),
+                     t->ctx->tun->tcp_max_connections + 1);
 }
 
 void syn_queue_fini(struct tcp *t)
@@ -90,7 +91,8 @@ static uint8_t agreed_options(const struct tcp *t, const struct pkt *p)
     return opts;
 }
 
-struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct pkt *p, const struct flow_key *f)
+struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct pkt *p,
+                                const struct flow_key *f)
 {
     const struct tcb *parent = tcb_at(t, l->tcb);
     uint32_t i = slab_alloc(&t->syn_queue.slab);
@@ -130,7 +132,8 @@ void syn_queue_forget(struct tcp *t, struct half_open *h)
 
 void syn_queue_remove(struct tcp *t, struct half_open *h)
 {
-    table_remove(&t->table, table_hash(&t->table, &h->flow), conn_make(CONN_HALF_OPEN, half_open_index(t, h)));
+    table_remove(&t->table, table_hash(&t->table, &h->flow),
+                 conn_make(CONN_HALF_OPEN, half_open_index(t, h)));
     syn_queue_forget(t, h);
 }
 
@@ -161,7 +164,8 @@ void syn_queue_send_syn_ack(struct tcp *t, struct half_open *h)
 {
     const struct tcb *parent = tcb_at(t, listener_at(t, h->listener)->tcb);
     struct ip_addr src = h->flow.local;
-    if (!net_path_ok(t->net, &h->path) && net_path_resolve(t->net, &h->path, &src, &h->flow.remote, false) != 0)
+    if (!net_path_ok(t->net, &h->path) &&
+        net_path_resolve(t->net, &h->path, &src, &h->flow.remote, false) != 0)
         return;
     struct tcp_view v = {
         .sport = h->flow.lport,
@@ -170,7 +174,8 @@ void syn_queue_send_syn_ack(struct tcp *t, struct half_open *h)
         .ack = h->irs + 1,
         .flags = TCP_SYN | TCP_ACK,
         .window = (uint16_t)syn_queue_window(t, h),
-        .opt = {.has = TCP_OPT_HAS_MSS, .mss = options_announced_mss(t, &h->path, opts_of(t, parent)->maxseg)},
+        .opt = {.has = TCP_OPT_HAS_MSS,
+                .mss = options_announced_mss(t, &h->path, opts_of(t, parent)->maxseg)},
     };
     if ((h->opts & HALF_OPEN_TS) != 0) {
         v.opt.has |= TCP_OPT_HAS_TS;

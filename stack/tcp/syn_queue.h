@@ -31,21 +31,23 @@ struct half_open {
     struct net_path path;
     seq_t irs, iss;
     uint32_t ts_recent;
-    uint32_t sent_at;  /* us; first SYN-ACK, for the first RTT sample */
-    uint32_t listener; /* index */
+    uint32_t sent_at;    /* us; first SYN-ACK, for the first RTT sample */
+    uint32_t listener;   /* index */
     uint32_t next, prev; /* list of its level */
-    uint32_t deadline; /* wheel ticks, low 32 bits */
-    uint32_t last_ack; /* ms; last challenge or duplicate answered */
-    uint16_t mss;      /* of the peer */
-    uint8_t level;     /* retransmissions so far */
-    uint8_t opts;      /* HALF_OPEN_* */
+    uint32_t deadline;   /* wheel ticks, low 32 bits */
+    uint32_t last_ack;   /* ms; last challenge or duplicate answered */
+    uint16_t mss;        /* of the peer */
+    uint8_t level;       /* retransmissions so far */
+    uint8_t opts;        /* HALF_OPEN_* */
     uint8_t peer_wscale, rcv_wscale;
     uint8_t tos;
 };
 
 struct syn_queue {
     struct slab slab;
-    struct { uint32_t head, tail; } level[SYN_QUEUE_LEVELS];
+    struct {
+        uint32_t head, tail;
+    } level[SYN_QUEUE_LEVELS];
     struct wheel_node timer;
 };
 
@@ -53,7 +55,8 @@ int syn_queue_init(struct tcp *t);
 void syn_queue_fini(struct tcp *t);
 /* An entry for the SYN in p, in the table and due for retransmission in a second; NULL when there is no
  * room for it. The SYN-ACK is the caller's business. */
-struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct pkt *p, const struct flow_key *f);
+struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct pkt *p,
+                                const struct flow_key *f);
 /* Out of the table and freed. */
 void syn_queue_remove(struct tcp *t, struct half_open *h);
 /* Out of the queue and freed, while its table slot already belongs to the connection made of it. */

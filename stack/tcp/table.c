@@ -7,7 +7,7 @@
 
 #define TABLE_SLOTS_MIN 1024u
 #define TABLE_SLOTS_MAX (1u << 28)
-#define TABLE_MOVES 16u /* slots of the old half that each insertion moves */
+#define TABLE_MOVES     16u /* slots of the old half that each insertion moves */
 
 /* In the old half a removed entry leaves this behind, so that what was probed past it is still found. It
  * has no kind, so it is no reference. */
@@ -59,7 +59,8 @@ static bool table_key_eq(const struct table *tb, conn_ref ref, const struct flow
     return flow_key_eq(key, f);
 }
 
-static conn_ref half_find(const struct table *tb, const struct table_half *h, const struct flow_key *f, uint32_t hash)
+static conn_ref half_find(const struct table *tb, const struct table_half *h, const struct flow_key *f,
+                          uint32_t hash)
 {
     for (uint32_t i = hash & h->mask; h->slot[i].ref != 0; i = (i + 1) & h->mask)
         if (h->slot[i].hash == hash && h->slot[i].ref != TABLE_REMOVED && table_key_eq(tb, h->slot[i].ref, f))

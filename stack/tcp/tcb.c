@@ -45,8 +45,8 @@ void tcb_set_state(struct tcp *t, struct tcb *tcb, enum tcp_state to)
 const char *tcb_state_name(enum tcp_state s)
 {
     static const char *const name[TCP_N_STATES] = {
-        "CLOSED",     "LISTEN",     "SYN-SENT",   "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1",
-        "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",    "LAST-ACK",     "TIME-WAIT",
+        "CLOSED",     "LISTEN",     "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1",
+        "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",  "LAST-ACK",     "TIME-WAIT",
     };
     return s < TCP_N_STATES ? name[s] : "?";
 }

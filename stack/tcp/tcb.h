@@ -46,16 +46,16 @@ enum rexmt_kind { REXMT_NONE, REXMT_RTO, REXMT_PERSIST, REXMT_STARVED };
 
 /* tcb.flags */
 enum {
-    TCB_ENDED = 1u << 0,        /* was a connection, and is CLOSED for good */
-    TCB_BOUND_PORT = 1u << 1,   /* the application chose the local port */
-    TCB_IN_PORTS = 1u << 2,     /* linked in its port's list (ports.h) */
-    TCB_PORT_CHILD = 1u << 3,   /* only counted there: came in through a listener */
-    TCB_IN_TABLE = 1u << 4,     /* the connection table refers to it */
+    TCB_ENDED = 1u << 0,      /* was a connection, and is CLOSED for good */
+    TCB_BOUND_PORT = 1u << 1, /* the application chose the local port */
+    TCB_IN_PORTS = 1u << 2,   /* linked in its port's list (ports.h) */
+    TCB_PORT_CHILD = 1u << 3, /* only counted there: came in through a listener */
+    TCB_IN_TABLE = 1u << 4,   /* the connection table refers to it */
     TCB_REUSEADDR = 1u << 5,
     TCB_REUSEPORT = 1u << 6,
-    TCB_TS = 1u << 7,           /* timestamps agreed (RFC 7323) */
-    TCB_SACK = 1u << 8,         /* SACK agreed (RFC 2018) */
-    TCB_WSCALE = 1u << 9,       /* window scaling agreed */
+    TCB_TS = 1u << 7,     /* timestamps agreed (RFC 7323) */
+    TCB_SACK = 1u << 8,   /* SACK agreed (RFC 2018) */
+    TCB_WSCALE = 1u << 9, /* window scaling agreed */
     TCB_NODELAY = 1u << 10,
     TCB_CORK = 1u << 11,
     TCB_KEEPALIVE = 1u << 12,
@@ -63,22 +63,22 @@ enum {
     TCB_LINGER = 1u << 14,
     TCB_RCVBUF_LOCKED = 1u << 15, /* SO_RCVBUF was set: no auto-tuning */
     TCB_SNDBUF_LOCKED = 1u << 16,
-    TCB_FIN_QUEUED = 1u << 17,  /* the application has closed its half: FIN follows write_seq */
-    TCB_FIN_SENT = 1u << 18,    /* it takes the number snd_nxt - 1 */
-    TCB_FIN_RCVD = 1u << 19,    /* rcv_nxt is past the peer's FIN */
-    TCB_SHUT_RD = 1u << 20,     /* the application reads no more */
-    TCB_ORPHAN = 1u << 21,      /* the socket has let go: freed when CLOSED */
-    TCB_NO_SPACE = 1u << 22,    /* a send found no room, or no buffer: not writeable until it is told */
-    TCB_ACK_NOW = 1u << 23,     /* an ACK is due whatever the delayed-ACK timer says */
-    TCB_URG_OUT = 1u << 24,     /* snd_up is ahead of snd_una */
-    TCB_URG_RCVD = 1u << 25,    /* urg_seq marks urgent data not yet passed by the reader */
-    TCB_URG_VALID = 1u << 26,   /* urg_byte holds the byte at urg_seq */
+    TCB_FIN_QUEUED = 1u << 17,      /* the application has closed its half: FIN follows write_seq */
+    TCB_FIN_SENT = 1u << 18,        /* it takes the number snd_nxt - 1 */
+    TCB_FIN_RCVD = 1u << 19,        /* rcv_nxt is past the peer's FIN */
+    TCB_SHUT_RD = 1u << 20,         /* the application reads no more */
+    TCB_ORPHAN = 1u << 21,          /* the socket has let go: freed when CLOSED */
+    TCB_NO_SPACE = 1u << 22,        /* a send found no room, or no buffer: not writeable until it is told */
+    TCB_ACK_NOW = 1u << 23,         /* an ACK is due whatever the delayed-ACK timer says */
+    TCB_URG_OUT = 1u << 24,         /* snd_up is ahead of snd_una */
+    TCB_URG_RCVD = 1u << 25,        /* urg_seq marks urgent data not yet passed by the reader */
+    TCB_URG_VALID = 1u << 26,       /* urg_byte holds the byte at urg_seq */
     TCB_ACCEPTABLE = TCB_URG_VALID, /* of a listener: its accept queue is not empty */
-    TCB_URG_READ = 1u << 27,    /* it has been read by MSG_OOB */
-    TCB_PASSIVE = 1u << 28,     /* came in by a listener */
-    TCB_PINGPONG = 1u << 29,    /* interactive: ACKs wait for the reply to ride on */
-    TCB_CHILD = 1u << 30,       /* waits in an accept queue */
-    TCB_MORE = 1u << 31,        /* MSG_MORE: more to come, the last partial segment waits */
+    TCB_URG_READ = 1u << 27,        /* it has been read by MSG_OOB */
+    TCB_PASSIVE = 1u << 28,         /* came in by a listener */
+    TCB_PINGPONG = 1u << 29,        /* interactive: ACKs wait for the reply to ride on */
+    TCB_CHILD = 1u << 30,           /* waits in an accept queue */
+    TCB_MORE = 1u << 31,            /* MSG_MORE: more to come, the last partial segment waits */
 };
 
 /* In LISTEN, where the urgent pointer means nothing: the accept queue holds something. */
@@ -89,7 +89,7 @@ enum { TCB_TOUCHED = 1, TCB_TOUCHED_DEAD = 2, TCB_FREED = 3 };
 
 struct tcb {
     /* -- identity and what every segment touches -- */
-    struct endpoint ep; /* first */
+    struct endpoint ep;    /* first */
     uint32_t touched_next; /* list of those that tcp_output has to look at; see tcb_touch */
     uint8_t state;         /* enum tcp_state; written by tcb_set_state alone */
     uint8_t touched;       /* on that list */
@@ -98,18 +98,18 @@ struct tcb {
     uint32_t flags;
 
     seq_t rcv_nxt;
-    seq_t rcv_wup;      /* rcv_nxt as last told to the peer */
-    uint32_t rcv_wnd;   /* window as last told, from rcv_wup */
+    seq_t rcv_wup;    /* rcv_nxt as last told to the peer */
+    uint32_t rcv_wnd; /* window as last told, from rcv_wup */
     seq_t snd_una;
     seq_t snd_nxt;
-    uint32_t snd_wnd;   /* the peer's, scaled */
+    uint32_t snd_wnd; /* the peer's, scaled */
     seq_t snd_wl1, snd_wl2;
     uint32_t ts_recent; /* RFC 7323 TS.Recent */
 
-    seq_t copied_seq;   /* what the application has read up to */
-    seq_t write_seq;    /* end of what the application has written */
+    seq_t copied_seq;                       /* what the application has read up to */
+    seq_t write_seq;                        /* end of what the application has written */
     struct rte_mbuf *rcvq_head, *rcvq_tail; /* in-order payload as one chain of segments */
-    uint32_t rcvq_charge; /* bytes pinned by it and by reassembly */
+    uint32_t rcvq_charge;                   /* bytes pinned by it and by reassembly */
     uint32_t rcvbuf;
     uint32_t rcv_ssthresh; /* what the window may grow to, for now */
     uint32_t ooo;          /* reassembly.h; 0: nothing out of order */
@@ -118,29 +118,29 @@ struct tcb {
     uint32_t sndq_unsent;          /* first record never sent */
     uint32_t sndq_charge;
     uint32_t sndbuf;
-    uint32_t max_wnd;              /* largest the peer ever offered */
+    uint32_t max_wnd; /* largest the peer ever offered */
 
     uint32_t packets_out; /* records sent, not yet acknowledged */
     uint32_t sacked_out;  /* of those: SACKed, or duplicate ACKs seen where there is no SACK */
     uint32_t lost_out;    /* of those: thought lost */
     uint32_t retrans_out; /* of those: retransmitted since thought lost */
 
-    uint32_t cwnd;        /* segments, as on Linux */
-    uint32_t ssthresh;    /* segments */
-    uint32_t cwnd_cnt;    /* acknowledged since cwnd last grew, congestion avoidance */
-    seq_t recover;        /* RFC 6582: recovery ends when this is acknowledged */
-    uint32_t board;       /* recovery.h: there while something is dubious; 0: none */
-    uint8_t recovery;     /* enum recovery_state */
-    uint8_t cong;         /* congestion_table index */
-    uint8_t backoff;      /* doublings of rto, or of the persist interval */
-    uint8_t retries;      /* time-outs in a row, or unanswered probes */
-    uint16_t snd_mss;     /* payload bytes of a full segment, options of established state allowed for */
-    uint16_t rcv_mss;     /* estimate of what the peer sends, for delayed ACKs and window updates */
+    uint32_t cwnd;     /* segments, as on Linux */
+    uint32_t ssthresh; /* segments */
+    uint32_t cwnd_cnt; /* acknowledged since cwnd last grew, congestion avoidance */
+    seq_t recover;     /* RFC 6582: recovery ends when this is acknowledged */
+    uint32_t board;    /* recovery.h: there while something is dubious; 0: none */
+    uint8_t recovery;  /* enum recovery_state */
+    uint8_t cong;      /* congestion_table index */
+    uint8_t backoff;   /* doublings of rto, or of the persist interval */
+    uint8_t retries;   /* time-outs in a row, or unanswered probes */
+    uint16_t snd_mss;  /* payload bytes of a full segment, options of established state allowed for */
+    uint16_t rcv_mss;  /* estimate of what the peer sends, for delayed ACKs and window updates */
     uint8_t snd_wscale, rcv_wscale;
     uint8_t ttl, tos;
 
-    uint32_t srtt;        /* us, times 8; 0: no sample yet */
-    uint32_t rttvar;      /* us, times 4 */
+    uint32_t srtt;   /* us, times 8; 0: no sample yet */
+    uint32_t rttvar; /* us, times 4 */
 
     uint8_t rexmt_kind;   /* enum rexmt_kind */
     uint8_t ka_probes;    /* keepalive probes without an answer */
@@ -148,29 +148,29 @@ struct tcb {
     uint8_t cwnd_limited; /* what was last sent ended at cwnd, so it may grow */
     uint32_t rexmt_at;    /* wheel ticks, low 32 bits */
     uint32_t delack_at;
-    uint32_t slow_at;     /* keepalive, FIN-WAIT-2 */
-    uint32_t retrans_since; /* ms; first retransmission of what is now outstanding; 0: none */
-    uint32_t last_rcv;    /* ms; last segment from the peer */
-    uint32_t last_data_rcv; /* ms; last of those with data */
-    uint32_t last_snd;    /* ms; last data sent */
+    uint32_t slow_at;        /* keepalive, FIN-WAIT-2 */
+    uint32_t retrans_since;  /* ms; first retransmission of what is now outstanding; 0: none */
+    uint32_t last_rcv;       /* ms; last segment from the peer */
+    uint32_t last_data_rcv;  /* ms; last of those with data */
+    uint32_t last_snd;       /* ms; last data sent */
     uint32_t last_challenge; /* ms; last answer to what was out of window */
 
     struct flow_key flow;
     struct net_path path;
     struct wheel_node timer;
 
-    uint32_t ts_offset;   /* added to our clock in TSval */
+    uint32_t ts_offset;    /* added to our clock in TSval */
     uint32_t ts_recent_at; /* ms; when ts_recent was taken */
-    uint16_t peer_mss;    /* MSS option of the peer */
-    uint16_t error;       /* pending, positive errno */
+    uint16_t peer_mss;     /* MSS option of the peer */
+    uint16_t error;        /* pending, positive errno */
     uint16_t soft_error;
     uint8_t urg_byte;
-    seq_t urg_seq;        /* sequence number of the urgent byte (last byte, RFC 6093) */
-    seq_t snd_up;         /* one past it, sending */
-    seq_t snd_sml;        /* end of the last small segment sent (Minshall) */
+    seq_t urg_seq; /* sequence number of the urgent byte (last byte, RFC 6093) */
+    seq_t snd_up;  /* one past it, sending */
+    seq_t snd_sml; /* end of the last small segment sent (Minshall) */
 
-    uint32_t opts;        /* sockopts.h: what is rarely other than the default, shared */
-    uint32_t listener;    /* LISTEN: listener.h */
+    uint32_t opts;     /* sockopts.h: what is rarely other than the default, shared */
+    uint32_t listener; /* LISTEN: listener.h */
     union {
         uint32_t port_next;   /* TCB_IN_PORTS */
         uint32_t accept_next; /* TCB_CHILD: came in by a listener, so it is in no port's list */

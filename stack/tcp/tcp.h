@@ -41,7 +41,8 @@ struct endpoint *tcp_endpoint(struct tcb *tcb);
 enum { TCP_BIND_REUSEADDR = 1, TCP_BIND_REUSEPORT = 2 };
 /* -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (already bound). port 0: ephemeral (RFC 6056). */
 int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port, unsigned flags);
-/* Binds to an ephemeral port first if need be. A second call changes the backlog. -EADDRINUSE, -EINVAL, -ENOMEM. */
+/* Binds to an ephemeral port first if need be. A second call changes the backlog. -EADDRINUSE, -EINVAL,
+ * -ENOMEM. */
 int tcp_listen(struct tcp *t, struct tcb *tcb, int backlog);
 /* The oldest finished connection of a listener, its endpoint without owner yet; NULL with *err = EAGAIN,
  * EINVAL (not listening) or the pending error. */
@@ -53,11 +54,13 @@ int tcp_connect(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint
 /* Copies into the send queue. Bytes taken (may be fewer), -EAGAIN, -EPIPE, -ENOTCONN, a pending error.
  * flags: MSG_OOB, MSG_MORE, MSG_EOR. */
 ssize_t tcp_send(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int flags);
-/* The payload chain m as data, without a copy. Owns m, also on failure. Takes all or nothing: 0, -EAGAIN, ... */
+/* The payload chain m as data, without a copy. Owns m, also on failure. Takes all or nothing: 0, -EAGAIN, ...
+ */
 ssize_t tcp_send_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m);
 /* Bytes, 0 at end of stream, -EAGAIN, -ENOTCONN, a pending error. flags: MSG_PEEK, MSG_OOB, MSG_TRUNC. */
 ssize_t tcp_recv(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int flags);
-/* Up to max bytes of in-order payload as a chain the caller owns; NULL with *err: 0 end of stream, EAGAIN, ... */
+/* Up to max bytes of in-order payload as a chain the caller owns; NULL with *err: 0 end of stream, EAGAIN,
+ * ... */
 struct rte_mbuf *tcp_recv_mbuf(struct tcp *t, struct tcb *tcb, uint32_t max, int *err);
 /* how: SHUT_RD, SHUT_WR, SHUT_RDWR. -ENOTCONN. */
 int tcp_shutdown(struct tcp *t, struct tcb *tcb, int how);

@@ -19,11 +19,11 @@ struct tcp {
     struct net *net;
     struct table table;
     struct slab tcbs;
-    struct slab records;   /* send queues: snd_queue.h */
-    struct slab ranges;    /* out-of-order data: reassembly.h */
+    struct slab records; /* send queues: snd_queue.h */
+    struct slab ranges;  /* out-of-order data: reassembly.h */
     struct slab assemblies;
-    struct slab boards;    /* recovery.h */
-    struct slab opts;      /* sockopts.h */
+    struct slab boards; /* recovery.h */
+    struct slab opts;   /* sockopts.h */
     struct slab listeners;
     struct ports ports;
     struct isn isn;
@@ -31,13 +31,13 @@ struct tcp {
     struct time_wait_list time_wait;
     uint32_t touched_head, touched_tail; /* tcb indices, 0: none */
     uint32_t default_opts;
-    uint64_t pinned;       /* bytes of packet buffers held by receive queues and reassembly */
-    uint64_t pinned_max;   /* tcp_mem_mb */
+    uint64_t pinned;     /* bytes of packet buffers held by receive queues and reassembly */
+    uint64_t pinned_max; /* tcp_mem_mb */
     uint32_t orphans;
     uint32_t n_listening, n_syn_sent;
-    uint32_t challenge_left;   /* RFC 5961 section 7: challenge ACKs left in this second */
+    uint32_t challenge_left; /* RFC 5961 section 7: challenge ACKs left in this second */
     uint32_t challenge_second;
-    bool fastpath;         /* header prediction; off in the test that compares */
+    bool fastpath; /* header prediction; off in the test that compares */
 };
 
 static inline struct tcb *tcb_at(const struct tcp *t, uint32_t index)

@@ -6,14 +6,15 @@
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
 
-#define TIME_WAIT_BATCH 256 /* entries that expire per firing */
+#define TIME_WAIT_BATCH     256 /* entries that expire per firing */
 #define TIME_WAIT_ANSWER_MS 500u
 
 int time_wait_init(struct tcp *t)
 {
     t->time_wait = (struct time_wait_list){0};
     t->time_wait.timer.kind = TIMER_TCP;
-    return slab_init(&t->time_wait.slab, t->ctx->mem, sizeof(struct time_wait), t->ctx->tun->tcp_max_tw_buckets + 2);
+    return slab_init(&t->time_wait.slab, t->ctx->mem, sizeof(struct time_wait),
+                     t->ctx->tun->tcp_max_tw_buckets + 2);
 }
 
 void time_wait_fini(struct tcp *t)

@@ -173,7 +173,8 @@ static bool retransmission_hopeless(const struct tcp *t, const struct tcb *tcb)
         return tcb->retries >= t->ctx->tun->tcp_synack_retries;
     if (tcb_is(tcb, TCB_ORPHAN) && tcb->retries >= orphan_retries(t))
         return true;
-    return tcb->retries > 0 && since_first_retransmission_ms(t, tcb) >= model_timeout_ms(t, t->ctx->tun->tcp_retries2);
+    return tcb->retries > 0 &&
+           since_first_retransmission_ms(t, tcb) >= model_timeout_ms(t, t->ctx->tun->tcp_retries2);
 }
 
 static void give_up(struct tcp *t, struct tcb *tcb)

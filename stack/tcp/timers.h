@@ -13,9 +13,9 @@ struct tcb;
 
 /* tcb.timers */
 enum {
-    TIMER_REXMT = 1 << 0,  /* retransmission or zero-window probe, see tcb.rexmt_kind */
+    TIMER_REXMT = 1 << 0, /* retransmission or zero-window probe, see tcb.rexmt_kind */
     TIMER_DELACK = 1 << 1,
-    TIMER_SLOW = 1 << 2,   /* keepalive; FIN-WAIT-2 of an orphan */
+    TIMER_SLOW = 1 << 2, /* keepalive; FIN-WAIT-2 of an orphan */
 };
 
 /* Delays in microseconds from ctx->now. */

@@ -23,7 +23,8 @@ int transmit_path(struct tcp *t, struct tcb *tcb)
     return rc;
 }
 
-static void ip_send_fill(struct ip_send *s, const struct flow_key *f, uint8_t ttl, uint8_t tos, unsigned header)
+static void ip_send_fill(struct ip_send *s, const struct flow_key *f, uint8_t ttl, uint8_t tos,
+                         unsigned header)
 {
     s->src = f->local;
     s->dst = f->remote;
@@ -37,7 +38,8 @@ static void ip_send_fill(struct ip_send *s, const struct flow_key *f, uint8_t tt
 }
 
 /* The header of an ordinary segment. `room`: bytes that SACK blocks may take beside the payload. */
-static void view_fill(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t seq, uint8_t flags, uint32_t room)
+static void view_fill(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t seq, uint8_t flags,
+                      uint32_t room)
 {
     v->sport = tcb->flow.lport;
     v->dport = tcb->flow.rport;
@@ -76,7 +78,8 @@ static void ack_went_out(struct tcb *tcb)
 }
 
 /* An indirect segment for each piece of payload that the record covers. */
-static bool payload_attach(struct tcp *t, const struct snd_rec *r, struct rte_mbuf *head, struct rte_mbuf **tail)
+static bool payload_attach(struct tcp *t, const struct snd_rec *r, struct rte_mbuf *head,
+                           struct rte_mbuf **tail)
 {
     const struct rte_mbuf *seg = r->m;
     uint32_t off = r->off, left = r->len;
@@ -152,7 +155,8 @@ static struct rte_mbuf *segment_make(struct tcp *t, struct tcb *tcb, const struc
 }
 
 /* Hands it to the network. What the network refuses is as good as lost on the wire. */
-static void segment_output_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m, unsigned header, uint16_t segsz)
+static void segment_output_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m, unsigned header,
+                                uint16_t segsz)
 {
     struct ip_send s;
     ip_send_fill(&s, &tcb->flow, tcb->ttl, tcb->tos, header);

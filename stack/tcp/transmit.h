@@ -10,7 +10,8 @@
 
 struct tcp;
 
-#define TRANSMIT_COPY_MAX 256u /* payload up to here is copied behind the header: cheaper than another buffer */
+#define TRANSMIT_COPY_MAX                                                                                    \
+    256u /* payload up to here is copied behind the header: cheaper than another buffer */
 
 /* The way to the peer, looked up again if need be; an update of the MSS may come with it. 0 or -errno. */
 int transmit_path(struct tcp *t, struct tcb *tcb);

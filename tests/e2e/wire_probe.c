@@ -214,15 +214,16 @@ int main(int argc, char **argv)
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
     const struct netdev_caps *c = &worker_eal_netdev(we, 0)->caps;
-    fprintf(stderr, "probe: ready, %s; mtu %u rx_csum %d tx_csum %d tso %d multi_seg %d sleep %d\n", worker_eal_memory(we),
-            c->mtu, c->rx_csum, c->tx_csum, c->tso, c->multi_seg, c->can_sleep);
+    fprintf(stderr, "probe: ready, %s; mtu %u rx_csum %d tx_csum %d tso %d multi_seg %d sleep %d\n",
+            worker_eal_memory(we), c->mtu, c->rx_csum, c->tx_csum, c->tso, c->multi_seg, c->can_sleep);
     worker_eal_run(we, probe, NULL);
     struct netdev_stats s;
     netdev_stats(worker_eal_netdev(we, 0), &s);
-    printf("received %lu bytes %lu largest %lu chained %lu lro %lu good %lu sent %lu refused %lu back %lu missed %lu "
+    printf("received %lu bytes %lu largest %lu chained %lu lro %lu good %lu sent %lu refused %lu back %lu "
+           "missed %lu "
            "no_mbuf %lu rx_errors %lu tx_errors %lu\n",
-           received, bytes, largest, chained, lro, good, sent, refused, back, s.rx_missed, s.rx_no_mbuf, s.rx_errors,
-           s.tx_errors);
+           received, bytes, largest, chained, lro, good, sent, refused, back, s.rx_missed, s.rx_no_mbuf,
+           s.rx_errors, s.tx_errors);
     worker_eal_destroy(we);
     return 0;
 }

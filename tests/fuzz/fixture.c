@@ -46,7 +46,8 @@ static unsigned fixture_app(struct host *h, void *arg)
     struct fixture *f = arg;
     unsigned done = 0;
     int fd;
-    while (f->n_conns < FIXTURE_CONNS && (fd = sock_accept(&h->engine, f->listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+    while (f->n_conns < FIXTURE_CONNS &&
+           (fd = sock_accept(&h->engine, f->listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
         f->conn[f->n_conns++] = fd;
         done++;
     }
@@ -64,7 +65,8 @@ static unsigned fixture_app(struct host *h, void *arg)
     }
     struct sockaddr_in a;
     socklen_t len = sizeof(a);
-    ssize_t n = sock_recvfrom(&h->engine, f->udp, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&a, &len);
+    ssize_t n =
+        sock_recvfrom(&h->engine, f->udp, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&a, &len);
     if (n >= 0)
         sock_sendto(&h->engine, f->udp, buf, (size_t)n > sizeof(buf) ? sizeof(buf) : (size_t)n, MSG_DONTWAIT,
                     (struct sockaddr *)&a, len);

@@ -8,7 +8,7 @@
 #include "support/wiretap.h"
 #include "support/world.h"
 
-#define FIXTURE_PORT 80
+#define FIXTURE_PORT  80
 #define FIXTURE_CONNS 16
 
 struct fixture {

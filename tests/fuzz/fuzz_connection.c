@@ -11,10 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct peer {
     struct fixture f;
-    struct segment base;   /* addresses, ports */
-    uint32_t nxt;          /* what we would send next */
-    uint32_t una;          /* what the stack has acknowledged */
-    uint32_t stack_nxt;    /* what the stack would send next */
+    struct segment base; /* addresses, ports */
+    uint32_t nxt;        /* what we would send next */
+    uint32_t una;        /* what the stack has acknowledged */
+    uint32_t stack_nxt;  /* what the stack would send next */
     uint32_t ts, ts_echo;
     bool ts_used;
 };
@@ -138,7 +138,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, size};
     memset(&p, 0, sizeof(p));
     fixture_init(&p.f, NETDEV_LINK_NONE);
-    p.base = (struct segment){.src = inet_addr("10.0.0.1"), .dst = p.f.h->addr, .sport = 40000, .dport = FIXTURE_PORT, .df = true};
+    p.base = (struct segment){
+        .src = inet_addr("10.0.0.1"), .dst = p.f.h->addr, .sport = 40000, .dport = FIXTURE_PORT, .df = true};
     p.nxt = p.una = 0xfffff000;
     p.ts = 0x7fffff00;
     handshake(&p, &in);

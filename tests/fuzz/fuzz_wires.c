@@ -17,8 +17,8 @@ static void check_impair(const char *text)
     int rc = impair_parse(text, &cfg, why, sizeof(why));
     if (rc != 0 && why[0] == 0)
         abort();
-    bool sane = cfg.loss >= 0 && cfg.loss <= 1 && cfg.dup >= 0 && cfg.dup <= 1 && cfg.reorder >= 0 && cfg.reorder <= 1 &&
-                cfg.corrupt >= 0 && cfg.corrupt <= 1;
+    bool sane = cfg.loss >= 0 && cfg.loss <= 1 && cfg.dup >= 0 && cfg.dup <= 1 && cfg.reorder >= 0 &&
+                cfg.reorder <= 1 && cfg.corrupt >= 0 && cfg.corrupt <= 1;
     if (rc == 0 && !sane)
         abort();
 }
@@ -36,7 +36,8 @@ static void check_tunable(char *text)
     if (rc != 0 && why[0] == 0)
         abort();
     /* What was taken can be read, and set again to itself. */
-    if (rc == 0 && (tunables_get(&t, text, back, sizeof(back)) != 0 || tunables_set(&t, text, back, why, sizeof(why)) != 0))
+    if (rc == 0 && (tunables_get(&t, text, back, sizeof(back)) != 0 ||
+                    tunables_set(&t, text, back, why, sizeof(why)) != 0))
         abort();
 }
 

@@ -77,7 +77,8 @@ static bool prepare_tcp(struct app *a, const struct segment *s)
     return true;
 }
 
-bool app_prepare(struct app *a, struct host *h, const struct capture *c, uint32_t addr, char *why, size_t size)
+bool app_prepare(struct app *a, struct host *h, const struct capture *c, uint32_t addr, char *why,
+                 size_t size)
 {
     struct segment s;
     a->h = h;
@@ -146,12 +147,14 @@ static void datagram_infer(struct app *a, const struct capture *c, unsigned i)
         if (off + len <= sizeof(buf))
             memcpy(buf + off, f->bytes + 14 + ihl, len);
     }
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(ip[ihl + 2] << 8 | ip[ihl + 3])),
+    struct sockaddr_in in = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)(ip[ihl + 2] << 8 | ip[ihl + 3])),
                              .sin_addr.s_addr = a->peer};
     uint16_t port = (uint16_t)(ip[ihl] << 8 | ip[ihl + 1]);
     for (unsigned k = 0; k < a->n_udp; k++)
         if (a->udp_port[k] == port)
-            sock_sendto(&a->h->engine, a->udp[k], buf + 8, n, MSG_DONTWAIT, (struct sockaddr *)&in, sizeof(in));
+            sock_sendto(&a->h->engine, a->udp[k], buf + 8, n, MSG_DONTWAIT, (struct sockaddr *)&in,
+                        sizeof(in));
 }
 
 void app_infer(struct app *a, const struct capture *c, unsigned i)

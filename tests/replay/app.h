@@ -8,11 +8,11 @@
 
 struct app_conn {
     uint16_t ours, peer;
-    int fd;            /* -1: not yet */
+    int fd; /* -1: not yet */
     bool active, fin, closed;
-    uint32_t isn;      /* the kernel's, of our side */
+    uint32_t isn; /* the kernel's, of our side */
     bool isn_known;
-    uint8_t *data;     /* all that this side ever sent */
+    uint8_t *data;                     /* all that this side ever sent */
     uint32_t n_data, written, allowed; /* allowed: by now, as far as the capture shows */
 };
 
@@ -30,7 +30,8 @@ struct app {
 };
 
 /* Looks through the whole capture for who listens and what is sent. False: *why. */
-bool app_prepare(struct app *a, struct host *h, const struct capture *c, uint32_t addr, char *why, size_t size);
+bool app_prepare(struct app *a, struct host *h, const struct capture *c, uint32_t addr, char *why,
+                 size_t size);
 /* The replaced side sent frame i of the capture just now: what must its application have done? */
 void app_infer(struct app *a, const struct capture *c, unsigned i);
 /* Reads, accepts, writes what is allowed; what was done. An application of world.h. */

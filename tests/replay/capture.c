@@ -162,19 +162,22 @@ void record_print(const struct record *r, char *buf, size_t size)
     static const char *const name[] = {"TCP", "UDP", "ICMP", "ARP", "other"};
     size_t n = (size_t)snprintf(buf, size, "%10.6f ", (double)r->at / 1e9);
     if (r->kind == RECORD_TCP) {
-        n += (size_t)snprintf(buf + n, size - n, "%s %u+%u ack %u win %u", segment_flags_text(r->flags, flags, sizeof(flags)),
-                              r->seq, r->len, r->ack, r->window);
+        n += (size_t)snprintf(buf + n, size - n, "%s %u+%u ack %u win %u",
+                              segment_flags_text(r->flags, flags, sizeof(flags)), r->seq, r->len, r->ack,
+                              r->window);
         if (r->has_ts)
             n += (size_t)snprintf(buf + n, size - n, " ts %u %u", r->tsval, r->tsecr);
         for (unsigned i = 0; r->has_sack && i + 1 < r->n_opt; i++)
             if (r->opt[i] == 5 && r->opt[i + 1] >= 10)
                 for (unsigned k = i + 2; k + 8 <= i + r->opt[i + 1] && n < size; k += 8)
-                    n += (size_t)snprintf(buf + n, size - n, " sack %u:%u", get32(r->opt + k), get32(r->opt + k + 4));
+                    n += (size_t)snprintf(buf + n, size - n, " sack %u:%u", get32(r->opt + k),
+                                          get32(r->opt + k + 4));
         return;
     }
     n += (size_t)snprintf(buf + n, size - n, "%s %u bytes", name[r->kind], r->n_body);
     if (r->kind == RECORD_ARP)
-        snprintf(buf + n, size - n, r->body[7] == 1 ? " request%s" : " reply%s", r->flags & 1 ? ", broadcast" : "");
+        snprintf(buf + n, size - n, r->body[7] == 1 ? " request%s" : " reply%s",
+                 r->flags & 1 ? ", broadcast" : "");
     else if (r->offset != 0 || r->more)
         snprintf(buf + n, size - n, ", fragment at %u%s", r->offset, r->more ? ", more" : "");
     else if (r->kind == RECORD_ICMP)

@@ -54,7 +54,7 @@ struct record {
     uint32_t tsval, tsecr; /* tsval relative to the first one sent */
     int wscale;            /* -1: none */
     uint8_t n_opt;
-    uint8_t opt[40];       /* timestamps and scale zeroed, SACK relative */
+    uint8_t opt[40]; /* timestamps and scale zeroed, SACK relative */
     /* the rest: everything behind the IP header, or the ARP packet */
     uint32_t n_body;
     uint8_t body[2048];

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIME_SLACK (4 * NSEC_PER_MSEC)      /* scheduling of the machine that recorded */
-#define TIME_SHARE 8                        /* or an eighth of what a timer ran: jiffies, RTT estimates */
-#define ACK_DELAY (50 * NSEC_PER_MSEC)      /* delayed ACK, 40 ms, and scheduling */
-#define TSVAL_SLACK 2                       /* milliseconds */
+#define TIME_SLACK  (4 * NSEC_PER_MSEC)  /* scheduling of the machine that recorded */
+#define TIME_SHARE  8                    /* or an eighth of what a timer ran: jiffies, RTT estimates */
+#define ACK_DELAY   (50 * NSEC_PER_MSEC) /* delayed ACK, 40 ms, and scheduling */
+#define TSVAL_SLACK 2                    /* milliseconds */
 
 struct record *record_list_add(struct record_list *l)
 {
@@ -74,19 +74,29 @@ static void edge_quote(struct record *got, bool beyond)
 }
 
 const struct tolerance tolerance_table[] = {
-    {"initial numbers", "sequence numbers and timestamps start at random (RFC 6528, RFC 7323 section 7.1): all are relative",
+    {"initial numbers",
+     "sequence numbers and timestamps start at random (RFC 6528, RFC 7323 section 7.1): all are relative",
      edge_isn},
     {"IP identification", "unpredictable by intent; means nothing with DF (RFC 6864)", edge_ip_id},
-    {"window", "follows each stack's buffers and when its application reads; not zero where the kernel's is open", edge_window},
+    {"window",
+     "follows each stack's buffers and when its application reads; not zero where the kernel's is open",
+     edge_window},
     {"window scale", "follows the largest receive buffer; offered when the kernel offers it", edge_wscale},
-    {"timestamp value", "milliseconds of two clocks: 2 either way, beside the difference in time", edge_tsval},
-    {"time", "4 ms, or an eighth of the time a timer ran: jiffies and scheduling of the recording machine", edge_time},
+    {"timestamp value", "milliseconds of two clocks: 2 either way, beside the difference in time",
+     edge_tsval},
+    {"time", "4 ms, or an eighth of the time a timer ran: jiffies and scheduling of the recording machine",
+     edge_time},
     {"PSH", "ends what the application wrote at once, which a capture does not show", edge_push},
-    {"quotation", "an ICMP error quotes at least the header and 8 bytes (RFC 792); kernels quote more (RFC 1812)", edge_quote},
-    {"number of ACKs", "ACKs that only advance may be fewer or more (quick-ACK heuristics), but not later than 50 ms after "
-                       "the kernel's; duplicates count exactly", NULL},
+    {"quotation",
+     "an ICMP error quotes at least the header and 8 bytes (RFC 792); kernels quote more (RFC 1812)",
+     edge_quote},
+    {"number of ACKs",
+     "ACKs that only advance may be fewer or more (quick-ACK heuristics), but not later than 50 ms after "
+     "the kernel's; duplicates count exactly",
+     NULL},
     {"window updates", "sent when the application reads, which a capture does not show", NULL},
-    {"ARP probes", "unicast requests: when a neighbour is asked again is each stack's own matter; broadcasts count", NULL},
+    {"ARP probes",
+     "unicast requests: when a neighbour is asked again is each stack's own matter; broadcasts count", NULL},
 };
 const unsigned tolerance_count = sizeof(tolerance_table) / sizeof(tolerance_table[0]);
 
@@ -112,7 +122,8 @@ static const char *tcp_differs(const struct record *want, const struct record *g
         return "window";
     if (want->urgent != got->urgent)
         return "urgent pointer";
-    if ((want->wscale < 0) != (got->wscale < 0) || want->n_opt != got->n_opt || memcmp(want->opt, got->opt, want->n_opt) != 0)
+    if ((want->wscale < 0) != (got->wscale < 0) || want->n_opt != got->n_opt ||
+        memcmp(want->opt, got->opt, want->n_opt) != 0)
         return "options";
     uint32_t later = (uint32_t)(((int64_t)got->at - (int64_t)want->at) / (int64_t)NSEC_PER_MSEC);
     if (got->tsval - later - want->tsval + TSVAL_SLACK > 2 * TSVAL_SLACK)
@@ -122,7 +133,8 @@ static const char *tcp_differs(const struct record *want, const struct record *g
 
 static const char *body_differs(const struct record *want, const struct record *got)
 {
-    bool error = want->kind == RECORD_ICMP && want->offset == 0 && (want->body[0] == 3 || want->body[0] == 11);
+    bool error =
+        want->kind == RECORD_ICMP && want->offset == 0 && (want->body[0] == 3 || want->body[0] == 11);
     if (want->offset != got->offset || want->more != got->more)
         return "fragmentation";
     if (!error)
@@ -187,15 +199,16 @@ static const struct record *acks_late(const struct record_list *want, const stru
             continue;
         bool acked = false;
         for (unsigned k = 0; k < got->n && !acked && got->r[k].at <= w->at + ACK_DELAY; k++)
-            acked = got->r[k].kind == RECORD_TCP && got->r[k].flow == w->flow && (got->r[k].flags & SEG_ACK) &&
-                    (int32_t)(got->r[k].ack - w->ack) >= 0;
+            acked = got->r[k].kind == RECORD_TCP && got->r[k].flow == w->flow &&
+                    (got->r[k].flags & SEG_ACK) && (int32_t)(got->r[k].ack - w->ack) >= 0;
         if (!acked)
             return w;
     }
     return NULL;
 }
 
-static void print_columns(const struct record_list *want, const struct record_list *got, unsigned wi, unsigned gi)
+static void print_columns(const struct record_list *want, const struct record_list *got, unsigned wi,
+                          unsigned gi)
 {
     char left[200], right[200];
     unsigned from = wi < gi ? wi : gi;
@@ -211,7 +224,8 @@ static void print_columns(const struct record_list *want, const struct record_li
     }
 }
 
-bool records_compare(const struct record_list *want, const struct record_list *got, const struct capture *c, const char *name)
+bool records_compare(const struct record_list *want, const struct record_list *got, const struct capture *c,
+                     const char *name)
 {
     unsigned w = 0, g = 0;
     for (;;) {
@@ -221,9 +235,10 @@ bool records_compare(const struct record_list *want, const struct record_list *g
             g++;
         if (w == want->n && g == got->n)
             break;
-        const char *what = w == want->n   ? "Pollux sent more"
-                           : g == got->n ? "Pollux sent less"
-                                         : record_differs(&want->r[w], &got->r[g], gap_before(c, want->r[w].at));
+        const char *what = w == want->n ? "Pollux sent more"
+                           : g == got->n
+                               ? "Pollux sent less"
+                               : record_differs(&want->r[w], &got->r[g], gap_before(c, want->r[w].at));
         if (what != NULL) {
             printf("FAIL %s: %s\n", name, what);
             print_columns(want, got, w, g);
@@ -246,9 +261,25 @@ bool records_compare(const struct record_list *want, const struct record_list *g
 /* ---- the table itself ---- */
 
 static const struct record samples[] = {
-    {.kind = RECORD_TCP, .flags = SEG_SYN | SEG_ACK, .ttl = 64, .df = true, .ack = 1, .window = 65160, .wscale = 7, .has_ts = true,
-     .n_opt = 20, .opt = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 0}},
-    {.kind = RECORD_TCP, .flags = SEG_ACK, .ttl = 64, .df = true, .seq = 1, .ack = 1, .len = 100, .window = 500, .wscale = -1,
+    {.kind = RECORD_TCP,
+     .flags = SEG_SYN | SEG_ACK,
+     .ttl = 64,
+     .df = true,
+     .ack = 1,
+     .window = 65160,
+     .wscale = 7,
+     .has_ts = true,
+     .n_opt = 20,
+     .opt = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 0}},
+    {.kind = RECORD_TCP,
+     .flags = SEG_ACK,
+     .ttl = 64,
+     .df = true,
+     .seq = 1,
+     .ack = 1,
+     .len = 100,
+     .window = 500,
+     .wscale = -1,
      .n_body = 100},
     {.kind = RECORD_ICMP, .ttl = 64, .n_body = 46, .body = {3, 3}, .window = 500, .wscale = 7},
 };
@@ -262,13 +293,14 @@ static bool edge_holds(const struct tolerance *t, bool beyond)
     const char *what = record_differs(&want, &got, 0);
     if ((what != NULL) == beyond)
         return true;
-    printf("FAIL tolerance \"%s\", %s its limit: %s\n", t->name, beyond ? "beyond" : "at", what != NULL ? what : "accepted");
+    printf("FAIL tolerance \"%s\", %s its limit: %s\n", t->name, beyond ? "beyond" : "at",
+           what != NULL ? what : "accepted");
     return false;
 }
 
 /* The tolerances about frames that come or do not come, by small conversations. */
-static bool list_holds(const char *name, const struct record *want, unsigned n_want, const struct record *got, unsigned n_got,
-                       bool same)
+static bool list_holds(const char *name, const struct record *want, unsigned n_want, const struct record *got,
+                       unsigned n_got, bool same)
 {
     struct record_list w = {NULL, 0}, g = {NULL, 0};
     struct capture none = {.n = 0};
@@ -291,8 +323,16 @@ bool tolerances_check(void)
     for (unsigned i = 0; i < tolerance_count; i++)
         if (tolerance_table[i].edge != NULL)
             ok = edge_holds(&tolerance_table[i], false) && edge_holds(&tolerance_table[i], true) && ok;
-    struct record a = {.kind = RECORD_TCP, .flags = SEG_ACK, .ttl = 64, .df = true, .ack = 100, .window = 9, .wscale = -1, .at = NSEC_PER_SEC};
-    struct record b = a, late = a, update = a, probe = {.kind = RECORD_ARP, .n_body = 28, .body = {[7] = 1}}, broadcast = probe;
+    struct record a = {.kind = RECORD_TCP,
+                       .flags = SEG_ACK,
+                       .ttl = 64,
+                       .df = true,
+                       .ack = 100,
+                       .window = 9,
+                       .wscale = -1,
+                       .at = NSEC_PER_SEC};
+    struct record b = a, late = a, update = a, probe = {.kind = RECORD_ARP, .n_body = 28, .body = {[7] = 1}},
+                  broadcast = probe;
     b.ack = 200;
     late.ack = 200;
     late.at += ACK_DELAY;

@@ -37,12 +37,14 @@ bool replay_case_parse(struct replay_case *k, const char *line, const char *fold
         char *value = strtok_r(NULL, " \t", &save);
         if (value != NULL && strcmp(w, "as") == 0)
             snprintf(k->side, sizeof(k->side), "%s", value);
-        else if (value != NULL && strcmp(w, "app") == 0 && (strcmp(value, "bulk") == 0 || strcmp(value, "infer") == 0))
+        else if (value != NULL && strcmp(w, "app") == 0 &&
+                 (strcmp(value, "bulk") == 0 || strcmp(value, "infer") == 0))
             k->bulk = value[0] == 'b';
         else if (value != NULL && strcmp(w, "set") == 0 && k->n_set < 8)
             snprintf(k->set[k->n_set++], sizeof(k->set[0]), "%s", value);
         else {
-            snprintf(why, size, "%s: `%s' is not one of: as ADDRESS, app infer|bulk, set NAME=VALUE", k->name, w);
+            snprintf(why, size, "%s: `%s' is not one of: as ADDRESS, app infer|bulk, set NAME=VALUE", k->name,
+                     w);
             return false;
         }
     }
@@ -66,8 +68,10 @@ static bool find_mac(const struct replay *r, uint8_t mac[6])
 {
     for (unsigned i = 0; i < r->cap.n; i++) {
         const struct capture_frame *f = &r->cap.frame[i];
-        bool ip = f->len >= 34 && f->bytes[12] == 8 && f->bytes[13] == 0, arp = f->len >= 42 && f->bytes[13] == 6;
-        if ((ip && memcmp(f->bytes + 26, &r->addr, 4) == 0) || (arp && memcmp(f->bytes + 28, &r->addr, 4) == 0)) {
+        bool ip = f->len >= 34 && f->bytes[12] == 8 && f->bytes[13] == 0,
+             arp = f->len >= 42 && f->bytes[13] == 6;
+        if ((ip && memcmp(f->bytes + 26, &r->addr, 4) == 0) ||
+            (arp && memcmp(f->bytes + 28, &r->addr, 4) == 0)) {
             memcpy(mac, f->bytes + 6, 6);
             return true;
         }
@@ -145,7 +149,9 @@ static void replay_inject(struct replay *r, const struct capture_frame *f)
 {
     static uint8_t frame[65536];
     struct segment s;
-    const char *not_tcp = f->len > 34 && f->bytes[12] == 8 && f->bytes[13] == 0 ? segment_parse(f->bytes + 14, f->len - 14, &s) : "";
+    const char *not_tcp = f->len > 34 && f->bytes[12] == 8 && f->bytes[13] == 0
+                              ? segment_parse(f->bytes + 14, f->len - 14, &s)
+                              : "";
     if (not_tcp != NULL) {
         wiretap_inject(r->wire, f->bytes, f->len);
         return;

@@ -8,9 +8,9 @@
 
 struct replay_case {
     char name[64], path[400];
-    char side[20];      /* address of the replaced side */
-    bool bulk;          /* the application writes all it has at once */
-    char set[8][64];    /* tunables, NAME=VALUE */
+    char side[20];   /* address of the replaced side */
+    bool bulk;       /* the application writes all it has at once */
+    char set[8][64]; /* tunables, NAME=VALUE */
     unsigned n_set;
 };
 

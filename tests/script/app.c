@@ -16,10 +16,23 @@ static const struct {
     const char *name;
     int value;
 } errno_names[] = {
-    {"EAGAIN", EAGAIN}, {"EPIPE", EPIPE}, {"ENOTCONN", ENOTCONN}, {"ECONNRESET", ECONNRESET}, {"EINVAL", EINVAL},
-    {"ETIMEDOUT", ETIMEDOUT}, {"ECONNREFUSED", ECONNREFUSED}, {"EHOSTUNREACH", EHOSTUNREACH}, {"EISCONN", EISCONN},
-    {"ENETUNREACH", ENETUNREACH}, {"EINPROGRESS", EINPROGRESS}, {"EALREADY", EALREADY}, {"EADDRINUSE", EADDRINUSE},
-    {"ECONNABORTED", ECONNABORTED}, {"EPROTO", EPROTO}, {"ENOPROTOOPT", ENOPROTOOPT}, {"EMSGSIZE", EMSGSIZE},
+    {"EAGAIN", EAGAIN},
+    {"EPIPE", EPIPE},
+    {"ENOTCONN", ENOTCONN},
+    {"ECONNRESET", ECONNRESET},
+    {"EINVAL", EINVAL},
+    {"ETIMEDOUT", ETIMEDOUT},
+    {"ECONNREFUSED", ECONNREFUSED},
+    {"EHOSTUNREACH", EHOSTUNREACH},
+    {"EISCONN", EISCONN},
+    {"ENETUNREACH", ENETUNREACH},
+    {"EINPROGRESS", EINPROGRESS},
+    {"EALREADY", EALREADY},
+    {"EADDRINUSE", EADDRINUSE},
+    {"ECONNABORTED", ECONNABORTED},
+    {"EPROTO", EPROTO},
+    {"ENOPROTOOPT", ENOPROTOOPT},
+    {"EMSGSIZE", EMSGSIZE},
 };
 
 int script_errno(const char *name)
@@ -43,30 +56,41 @@ static const struct {
     const char *name;
     int level, value;
 } option_names[] = {
-    {"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY},     {"TCP_CORK", IPPROTO_TCP, TCP_CORK},
-    {"TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG},       {"TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE},
-    {"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL}, {"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT},
-    {"TCP_QUICKACK", IPPROTO_TCP, TCP_QUICKACK},   {"TCP_LINGER2", IPPROTO_TCP, TCP_LINGER2},
+    {"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY},
+    {"TCP_CORK", IPPROTO_TCP, TCP_CORK},
+    {"TCP_MAXSEG", IPPROTO_TCP, TCP_MAXSEG},
+    {"TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE},
+    {"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL},
+    {"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT},
+    {"TCP_QUICKACK", IPPROTO_TCP, TCP_QUICKACK},
+    {"TCP_LINGER2", IPPROTO_TCP, TCP_LINGER2},
     {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT},
-    {"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE},    {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
-    {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF},          {"SO_OOBINLINE", SOL_SOCKET, SO_OOBINLINE},
-    {"SO_ERROR", SOL_SOCKET, SO_ERROR},            {"SO_RCVLOWAT", SOL_SOCKET, SO_RCVLOWAT},
-    {"IP_TTL", IPPROTO_IP, IP_TTL},                {"IP_TOS", IPPROTO_IP, IP_TOS},
+    {"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE},
+    {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
+    {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF},
+    {"SO_OOBINLINE", SOL_SOCKET, SO_OOBINLINE},
+    {"SO_ERROR", SOL_SOCKET, SO_ERROR},
+    {"SO_RCVLOWAT", SOL_SOCKET, SO_RCVLOWAT},
+    {"IP_TTL", IPPROTO_IP, IP_TTL},
+    {"IP_TOS", IPPROTO_IP, IP_TOS},
 };
 
 static const struct {
     const char *name;
     uint32_t bit;
 } event_names[] = {
-    {"in", EPOLLIN}, {"out", EPOLLOUT}, {"err", EPOLLERR}, {"hup", EPOLLHUP}, {"rdhup", EPOLLRDHUP}, {"pri", EPOLLPRI},
+    {"in", EPOLLIN},   {"out", EPOLLOUT},     {"err", EPOLLERR},
+    {"hup", EPOLLHUP}, {"rdhup", EPOLLRDHUP}, {"pri", EPOLLPRI},
 };
 
 static const char *state_of(struct script *s, const struct conversation *c)
 {
-    static const char *const name[] = {"CLOSED", "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1",
-                                       "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT"};
+    static const char *const name[] = {"CLOSED",      "LISTEN",     "SYN-SENT",   "SYN-RECEIVED",
+                                       "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",
+                                       "CLOSING",     "LAST-ACK",   "TIME-WAIT"};
     struct tcp *t = &s->h->worker.tcp;
-    struct flow_key key = {ip_addr_v4(s->h->addr), ip_addr_v4(inet_addr(SCRIPT_PEER_ADDR)), c->stack_port, c->peer_port};
+    struct flow_key key = {ip_addr_v4(s->h->addr), ip_addr_v4(inet_addr(SCRIPT_PEER_ADDR)), c->stack_port,
+                           c->peer_port};
     conn_ref ref = table_find(&t->table, &key, table_hash(&t->table, &key));
     switch (ref != 0 ? (int)conn_kind(ref) : 0) {
     case CONN_TCB:
@@ -84,10 +108,10 @@ static const char *state_of(struct script *s, const struct conversation *c)
 struct call {
     struct script *s;
     struct conversation *c;
-    unsigned n;        /* connection */
-    char *arg[16];     /* words after the verb, before "=" */
+    unsigned n;    /* connection */
+    char *arg[16]; /* words after the verb, before "=" */
     unsigned n_args;
-    const char *want;  /* after "=", or NULL */
+    const char *want; /* after "=", or NULL */
     char got[64];
 };
 
@@ -160,7 +184,8 @@ static bool app_accept(struct call *k)
     if (fd >= 0)
         k->c->fd = fd;
     if (fd >= 0 && ntohs(a.sin_port) != k->c->peer_port)
-        return script_fail(k->s, "accepted a connection from port %u, not %u", ntohs(a.sin_port), k->c->peer_port);
+        return script_fail(k->s, "accepted a connection from port %u, not %u", ntohs(a.sin_port),
+                           k->c->peer_port);
     return call_check(k, fd >= 0 ? 0 : fd, "0");
 }
 
@@ -169,13 +194,15 @@ static bool app_connect(struct call *k)
     struct conversation *c = k->c;
     c->active = true;
     c->peer_port = (uint16_t)(SCRIPT_ACTIVE_PORT + k->n);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(c->peer_port),
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(c->peer_port),
                             .sin_addr.s_addr = inet_addr(SCRIPT_PEER_ADDR)};
     if (c->fd < 0) {
         c->stack_port = 0;
         c->fd = open_socket(k->s);
     }
-    return call_check(k, sock_connect(&k->s->h->engine, c->fd, (struct sockaddr *)&a, sizeof(a)), "EINPROGRESS");
+    return call_check(k, sock_connect(&k->s->h->engine, c->fd, (struct sockaddr *)&a, sizeof(a)),
+                      "EINPROGRESS");
 }
 
 static bool has_word(const struct call *k, const char *word)
@@ -256,7 +283,8 @@ static bool app_option(struct call *k, bool set)
     for (unsigned i = 0; k->n_args > 0 && i < RTE_DIM(option_names); i++) {
         if (strcmp(option_names[i].name, k->arg[0]) != 0)
             continue;
-        int level = option_names[i].level, name = option_names[i].value, v = k->n_args > 1 ? atoi(k->arg[1]) : 0;
+        int level = option_names[i].level, name = option_names[i].value,
+            v = k->n_args > 1 ? atoi(k->arg[1]) : 0;
         socklen_t len = sizeof(v);
         if (set)
             return call_check(k, sock_setopt(e, k->c->fd, level, name, &v, sizeof(v)), "0");
@@ -285,7 +313,8 @@ static bool app_error(struct call *k)
     int rc = sock_getopt(&k->s->h->engine, k->c->fd, SOL_SOCKET, SO_ERROR, &v, &len);
     if (rc != 0)
         return script_fail(k->s, "SO_ERROR cannot be read");
-    return call_text(k, v == 0 ? "0" : script_errno_name(v, buf, sizeof(buf)), k->n_args > 0 ? k->arg[0] : "0");
+    return call_text(k, v == 0 ? "0" : script_errno_name(v, buf, sizeof(buf)),
+                     k->n_args > 0 ? k->arg[0] : "0");
 }
 
 static bool app_state(struct call *k)
@@ -314,11 +343,11 @@ static const struct {
     bool (*call)(struct call *k);
     bool needs_fd;
 } verbs[] = {
-    {"socket", app_socket, false},    {"listen", app_listen, false}, {"accept", app_accept, false},
-    {"connect", app_connect, false},  {"send", app_send, true},      {"recv", app_recv, true},
-    {"hole", app_hole, false},        {"shutdown", app_shutdown, true}, {"close", app_close, true},
-    {"linger", app_linger, true},     {"set", app_set, true},        {"get", app_get, true},
-    {"error", app_error, true},       {"state", app_state, false},   {"poll", app_poll, true},
+    {"socket", app_socket, false},   {"listen", app_listen, false},    {"accept", app_accept, false},
+    {"connect", app_connect, false}, {"send", app_send, true},         {"recv", app_recv, true},
+    {"hole", app_hole, false},       {"shutdown", app_shutdown, true}, {"close", app_close, true},
+    {"linger", app_linger, true},    {"set", app_set, true},           {"get", app_get, true},
+    {"error", app_error, true},      {"state", app_state, false},      {"poll", app_poll, true},
 };
 
 bool script_app(struct script *s, unsigned n, const char *text)
@@ -370,8 +399,8 @@ bool script_census(struct script *s, const char *text)
     struct tcp_census c;
     char copy[SCRIPT_TEXT], *save;
     tcp_census(&s->h->worker.tcp, &c);
-    snprintf(s->row[s->n_rows - 1].right, SCRIPT_TEXT, "tcbs %u half-open %u time-wait %u listeners %u", c.tcbs,
-             c.half_open, c.time_wait, c.listeners);
+    snprintf(s->row[s->n_rows - 1].right, SCRIPT_TEXT, "tcbs %u half-open %u time-wait %u listeners %u",
+             c.tcbs, c.half_open, c.time_wait, c.listeners);
     snprintf(copy, sizeof(copy), "%s", text);
     for (char *w = strtok_r(copy, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
         const char *value = strtok_r(NULL, " ", &save);

@@ -55,7 +55,8 @@ static void handshake_options(const struct handshake *g, char *out, size_t size)
 {
     size_t n = (size_t)snprintf(out, size, "<mss %u", g->mss);
     if (g->ts)
-        n += (size_t)snprintf(out + n, size - n, g->sack ? ", sackOK, ts auto auto" : ", nop, nop, ts auto auto");
+        n += (size_t)snprintf(out + n, size - n,
+                              g->sack ? ", sackOK, ts auto auto" : ", nop, nop, ts auto auto");
     else if (g->sack)
         n += (size_t)snprintf(out + n, size - n, ", nop, nop, sackOK");
     if (g->ws >= 0)
@@ -76,8 +77,8 @@ static bool expand_given(struct script *s, unsigned number, char *text)
             return script_fail(s, "%s:%u: given does not know %s", s->path, number, word);
     handshake_options(&g, opts, sizeof(opts));
     unsigned c = g.conn, scaled = g.ws > 0 ? g.window >> g.ws : g.window;
-    const char *const passive[] = {">@%u SYN 0 win %u %s", "<@%u SYN ACK 0 ack 1 <*>", "+%s >@%u ACK 1 ack 1 win %u",
-                                   "app@%u accept"};
+    const char *const passive[] = {">@%u SYN 0 win %u %s", "<@%u SYN ACK 0 ack 1 <*>",
+                                   "+%s >@%u ACK 1 ack 1 win %u", "app@%u accept"};
     const char *const active[] = {"app@%u connect", "<@%u SYN 0 <*>", "+%s >@%u SYN ACK 0 ack 1 win %u %s",
                                   "<@%u ACK 1 ack 1"};
     unsigned window = g.window > 65535 ? 65535 : g.window;
@@ -87,7 +88,8 @@ static bool expand_given(struct script *s, unsigned number, char *text)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     if (g.active)
-        return EMIT(active[0], c) && EMIT(active[1], c) && EMIT(active[2], g.rtt, c, window, opts) && EMIT(active[3], c);
+        return EMIT(active[0], c) && EMIT(active[1], c) && EMIT(active[2], g.rtt, c, window, opts) &&
+               EMIT(active[3], c);
     return EMIT(passive[0], c, window, opts) && EMIT(passive[1], c) && EMIT(passive[2], g.rtt, c, scaled) &&
            EMIT(passive[3], c);
 #pragma GCC diagnostic pop

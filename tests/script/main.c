@@ -16,7 +16,8 @@ static void print_rows(const struct script *s)
     printf("  %5s %10s  %-*s | %s\n", "line", "time", width, "expected", "got");
     for (unsigned i = 0; i < s->n_rows; i++) {
         const struct script_row *r = &s->row[i];
-        printf("%c %5u %10.6f  %-*s | %s\n", r->bad ? '!' : ' ', r->line, (double)r->at / 1e9, width, r->left, r->right);
+        printf("%c %5u %10.6f  %-*s | %s\n", r->bad ? '!' : ' ', r->line, (double)r->at / 1e9, width, r->left,
+               r->right);
     }
 }
 

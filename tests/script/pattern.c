@@ -223,7 +223,8 @@ static void put(uint8_t *out, unsigned *n, unsigned width, uint32_t v)
         out[(*n)++] = (uint8_t)(v >> (8 * width));
 }
 
-static void item_encode(const struct opt_item *o, const struct frame_of_reference *f, uint8_t *out, unsigned *n)
+static void item_encode(const struct opt_item *o, const struct frame_of_reference *f, uint8_t *out,
+                        unsigned *n)
 {
     switch (o->kind) {
     case OPT_EOL:
@@ -242,7 +243,10 @@ static void item_encode(const struct opt_item *o, const struct frame_of_referenc
     case OPT_TS:
         put(out, n, 2, 0x080a);
         put(out, n, 4, o->mine & 1 ? f->peer_ts_now : o->v[0]);
-        put(out, n, 4, o->mine & 2 ? f->stack_ts_last : f->stack_ts_known ? f->stack_ts_base + o->v[1] : o->v[1]);
+        put(out, n, 4,
+            o->mine & 2         ? f->stack_ts_last
+            : f->stack_ts_known ? f->stack_ts_base + o->v[1]
+                                : o->v[1]);
         break;
     case OPT_SACK: /* the peer acknowledges the stack's data */
         put(out, n, 2, 0x0500 | (2 + 4u * o->n));
@@ -279,8 +283,8 @@ static uint32_t get(const uint8_t *p, unsigned width)
 }
 
 /* One option of a segment as an item with relative numbers. Bytes used, 0 at the end. */
-static unsigned item_decode(const struct segment *s, unsigned at, const struct frame_of_reference *f, bool from_stack,
-                            struct opt_item *o)
+static unsigned item_decode(const struct segment *s, unsigned at, const struct frame_of_reference *f,
+                            bool from_stack, struct opt_item *o)
 {
     const uint8_t *b = s->opt + at;
     unsigned left = s->n_opt - at, len = left >= 2 ? b[1] : 0;
@@ -334,7 +338,8 @@ static bool item_fits(const struct opt_item *want, const struct opt_item *got, u
 static bool options_fit(const struct pattern *p, const struct segment *s, const struct frame_of_reference *f,
                         uint32_t ts_slack)
 {
-    static const struct opt_item usual[3] = {{.kind = OPT_NOP}, {.kind = OPT_NOP}, {.kind = OPT_TS, .any = 3}};
+    static const struct opt_item usual[3] = {
+        {.kind = OPT_NOP}, {.kind = OPT_NOP}, {.kind = OPT_TS, .any = 3}};
     const struct opt_item *want = p->opt;
     unsigned n = p->n_opt, at = 0;
     struct opt_item got;
@@ -351,8 +356,8 @@ static bool options_fit(const struct pattern *p, const struct segment *s, const 
     return at == s->n_opt;
 }
 
-const char *pattern_mismatch(const struct pattern *p, const struct segment *s, const struct frame_of_reference *f,
-                             uint32_t ts_slack)
+const char *pattern_mismatch(const struct pattern *p, const struct segment *s,
+                             const struct frame_of_reference *f, uint32_t ts_slack)
 {
     if (s->bad_checksum)
         return "a checksum is wrong";
@@ -411,12 +416,15 @@ static size_t item_print(const struct opt_item *o, char *buf, size_t size)
     return 0;
 }
 
-void pattern_print(const struct segment *s, const struct frame_of_reference *f, bool from_stack, char *buf, size_t size)
+void pattern_print(const struct segment *s, const struct frame_of_reference *f, bool from_stack, char *buf,
+                   size_t size)
 {
     char flags[48];
     struct opt_item o;
-    uint32_t seq_base = from_stack ? f->stack_isn : f->peer_isn, ack_base = from_stack ? f->peer_isn : f->stack_isn;
-    size_t n = (size_t)snprintf(buf, size, "%s %u", segment_flags_text(s->flags, flags, sizeof(flags)), s->seq - seq_base);
+    uint32_t seq_base = from_stack ? f->stack_isn : f->peer_isn,
+             ack_base = from_stack ? f->peer_isn : f->stack_isn;
+    size_t n = (size_t)snprintf(buf, size, "%s %u", segment_flags_text(s->flags, flags, sizeof(flags)),
+                                s->seq - seq_base);
     if (s->len != 0 && n < size)
         n += (size_t)snprintf(buf + n, size - n, "+%u", s->len);
     if ((s->flags & SEG_ACK) && n < size)

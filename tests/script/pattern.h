@@ -16,11 +16,20 @@ struct frame_of_reference {
     bool ts_in_use; /* both SYNs carried timestamps */
 };
 
-enum opt_kind { OPT_EOL = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WS = 3, OPT_SACKOK = 4, OPT_SACK = 5, OPT_TS = 8, OPT_RAW = 255 };
+enum opt_kind {
+    OPT_EOL = 0,
+    OPT_NOP = 1,
+    OPT_MSS = 2,
+    OPT_WS = 3,
+    OPT_SACKOK = 4,
+    OPT_SACK = 5,
+    OPT_TS = 8,
+    OPT_RAW = 255
+};
 
 struct opt_item {
     enum opt_kind kind;
-    uint32_t v[8];     /* mss, shift, ts pair, sack edges (relative) */
+    uint32_t v[8];      /* mss, shift, ts pair, sack edges (relative) */
     uint16_t any, mine; /* bit i: v[i] is "*" / "auto" */
     uint8_t n;
     uint8_t raw[40];
@@ -42,9 +51,10 @@ const char *pattern_parse(const char *text, struct pattern *p);
 /* Option bytes for a segment from the peer. */
 uint8_t pattern_encode_options(const struct pattern *p, const struct frame_of_reference *f, uint8_t out[40]);
 /* Does what the stack sent fit? NULL, or the first thing that does not. ts_slack: ms either way. */
-const char *pattern_mismatch(const struct pattern *p, const struct segment *s, const struct frame_of_reference *f,
-                             uint32_t ts_slack);
+const char *pattern_mismatch(const struct pattern *p, const struct segment *s,
+                             const struct frame_of_reference *f, uint32_t ts_slack);
 /* The segment in the language's own form. from_stack says whose numbers are whose. */
-void pattern_print(const struct segment *s, const struct frame_of_reference *f, bool from_stack, char *buf, size_t size);
+void pattern_print(const struct segment *s, const struct frame_of_reference *f, bool from_stack, char *buf,
+                   size_t size);
 
 #endif

@@ -101,13 +101,14 @@ static struct wiretap_frame *next_frame(struct script *s, nsec_t until)
 }
 
 /* The frame as text; its segment and conversation when it is one of ours. */
-static struct conversation *describe(struct script *s, const struct wiretap_frame *f, struct segment *seg, unsigned *n,
-                                     char *text, size_t size)
+static struct conversation *describe(struct script *s, const struct wiretap_frame *f, struct segment *seg,
+                                     unsigned *n, char *text, size_t size)
 {
     const char *not_tcp = segment_parse(f->bytes, f->len, seg);
     struct conversation *c = not_tcp == NULL ? conversation_of(s, seg, n) : NULL;
     if (c == NULL) {
-        snprintf(text, size, "%u bytes that are %s", f->len, not_tcp != NULL ? not_tcp : "of no known connection");
+        snprintf(text, size, "%u bytes that are %s", f->len,
+                 not_tcp != NULL ? not_tcp : "of no known connection");
         return NULL;
     }
     conversation_learn(c, seg);
@@ -138,7 +139,8 @@ static bool nothing_left(struct script *s, unsigned line)
 
 /* ---- lines about segments ---- */
 
-static const char *stream_wrong(const struct script *s, const struct conversation *c, const struct segment *seg)
+static const char *stream_wrong(const struct script *s, const struct conversation *c,
+                                const struct segment *seg)
 {
     uint32_t at = seg->seq - c->ref.stack_isn - 1, seed = (uint32_t)(c - s->conn) * 2 + 1;
     for (uint32_t i = 0; i < seg->len; i++)
@@ -163,7 +165,8 @@ static bool run_expect(struct script *s, unsigned line, unsigned n, const char *
         snprintf(r->left, sizeof(r->left), "<@%u %s", n, text);
     if (f == NULL) {
         r->bad = true;
-        snprintf(r->right, sizeof(r->right), "(nothing by %.6f)", (double)(s->due + s->slack - s->start) / 1e9);
+        snprintf(r->right, sizeof(r->right), "(nothing by %.6f)",
+                 (double)(s->due + s->slack - s->start) / 1e9);
         return script_fail(s, "an expected segment did not come");
     }
     struct segment seg;
@@ -190,16 +193,26 @@ static bool run_expect(struct script *s, unsigned line, unsigned n, const char *
     return script_fail(s, "not as expected: %s", why);
 }
 
-static void segment_of(struct script *s, const struct conversation *c, const struct pattern *p, struct segment *seg,
-                       uint8_t *data)
+static void segment_of(struct script *s, const struct conversation *c, const struct pattern *p,
+                       struct segment *seg, uint8_t *data)
 {
     uint32_t offset = p->seq - 1, seed = (uint32_t)(c - s->conn) * 2;
     *seg = (struct segment){
-        .src = inet_addr(SCRIPT_PEER_ADDR), .dst = s->h->addr, .sport = c->peer_port, .dport = c->stack_port,
-        .seq = c->ref.peer_isn + p->seq, .window = p->has_window ? (uint16_t)p->window : c->peer_window,
-        .ack = p->has_ack ? c->ref.stack_isn + p->ack : 0, .urgent = (uint16_t)p->urgent, .flags = p->flags,
-        .ttl = p->ttl >= 0 ? (uint8_t)p->ttl : 64, .tos = p->tos >= 0 ? (uint8_t)p->tos : 0, .df = true,
-        .bad_checksum = p->bad_checksum, .len = p->len, .data = data,
+        .src = inet_addr(SCRIPT_PEER_ADDR),
+        .dst = s->h->addr,
+        .sport = c->peer_port,
+        .dport = c->stack_port,
+        .seq = c->ref.peer_isn + p->seq,
+        .window = p->has_window ? (uint16_t)p->window : c->peer_window,
+        .ack = p->has_ack ? c->ref.stack_isn + p->ack : 0,
+        .urgent = (uint16_t)p->urgent,
+        .flags = p->flags,
+        .ttl = p->ttl >= 0 ? (uint8_t)p->ttl : 64,
+        .tos = p->tos >= 0 ? (uint8_t)p->tos : 0,
+        .df = true,
+        .bad_checksum = p->bad_checksum,
+        .len = p->len,
+        .data = data,
     };
     if (p->flags & SEG_SYN)
         offset++;
@@ -249,8 +262,13 @@ static bool run_icmp(struct script *s, unsigned line, unsigned n, const char *te
         mtu = (unsigned)atoi(at + 4);
     if ((at = strstr(text, "seq ")) != NULL)
         seq = (unsigned)atoi(at + 4);
-    struct segment inner = {.src = s->h->addr, .dst = inet_addr(SCRIPT_PEER_ADDR), .sport = c->stack_port,
-                            .dport = c->peer_port, .seq = c->ref.stack_isn + seq, .flags = SEG_ACK, .df = true};
+    struct segment inner = {.src = s->h->addr,
+                            .dst = inet_addr(SCRIPT_PEER_ADDR),
+                            .sport = c->stack_port,
+                            .dport = c->peer_port,
+                            .seq = c->ref.stack_isn + seq,
+                            .flags = SEG_ACK,
+                            .df = true};
     uint8_t in[64], out[128] = {0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1};
     segment_build(&inner, in, sizeof(in));
     in[2] = 1500 >> 8, in[3] = 1500 & 255; /* it was a full one */
@@ -268,7 +286,8 @@ static bool run_icmp(struct script *s, unsigned line, unsigned n, const char *te
     out[22] = (uint8_t)(sum >> 8), out[23] = (uint8_t)sum;
     struct script_row *r = script_row(s, s->w.now, line);
     snprintf(r->left, sizeof(r->left), "> icmp %s", text);
-    return (wiretap_inject(s->wire, out, 56) || script_fail(s, "no room on the wire")) && advance(s, s->w.now);
+    return (wiretap_inject(s->wire, out, 56) || script_fail(s, "no room on the wire")) &&
+           advance(s, s->w.now);
 }
 
 /* ---- the rest ---- */
@@ -296,7 +315,8 @@ static bool run_header(struct script *s, const char *text)
     else if (strcmp(name, "isn") == 0)
         for (unsigned i = 0; i < SCRIPT_CONNS; i++)
             s->conn[i].ref.peer_isn = (uint32_t)strtoul(value, NULL, 0);
-    else if (sscanf(text, "set %63s %99s", name, value) != 2 || tunables_set(&s->h->tun, name, value, why, sizeof(why)) != 0)
+    else if (sscanf(text, "set %63s %99s", name, value) != 2 ||
+             tunables_set(&s->h->tun, name, value, why, sizeof(why)) != 0)
         return script_fail(s, "cannot set: %s", text);
     return true;
 }
@@ -321,7 +341,8 @@ static const char *read_time(struct script *s, const char *text)
 static bool word_is(const char *text, const char *word, unsigned *n, const char **rest)
 {
     size_t len = strlen(word);
-    if (strncmp(text, word, len) != 0 || (text[len] != 0 && text[len] != '@' && !isspace((unsigned char)text[len])))
+    if (strncmp(text, word, len) != 0 ||
+        (text[len] != 0 && text[len] != '@' && !isspace((unsigned char)text[len])))
         return false;
     *n = 1;
     text += len;
@@ -335,7 +356,8 @@ static bool run_line(struct script *s, const struct script_line *l)
 {
     const char *rest, *text = l->text;
     unsigned n;
-    if (!s->started && (word_is(text, "set", &n, &rest) || word_is(text, "mtu", &n, &rest) || word_is(text, "isn", &n, &rest)))
+    if (!s->started && (word_is(text, "set", &n, &rest) || word_is(text, "mtu", &n, &rest) ||
+                        word_is(text, "isn", &n, &rest)))
         return run_header(s, text);
     if (!start(s))
         return false;

@@ -7,14 +7,14 @@
 #include "pattern.h"
 #include "support/world.h"
 
-#define SCRIPT_CONNS 64 /* 0 is the listener */
-#define SCRIPT_STACK_ADDR "10.0.0.2"
-#define SCRIPT_PEER_ADDR "10.0.0.1"
-#define SCRIPT_LISTEN_PORT 80
-#define SCRIPT_PASSIVE_PORT 40000 /* plus connection number: the peer's, when the stack listens */
-#define SCRIPT_ACTIVE_PORT 7000   /* the same, when the stack connects */
-#define SCRIPT_PEER_ISN 4294960000u /* most scripts cross zero */
-#define SCRIPT_TEXT 240
+#define SCRIPT_CONNS        64 /* 0 is the listener */
+#define SCRIPT_STACK_ADDR   "10.0.0.2"
+#define SCRIPT_PEER_ADDR    "10.0.0.1"
+#define SCRIPT_LISTEN_PORT  80
+#define SCRIPT_PASSIVE_PORT 40000       /* plus connection number: the peer's, when the stack listens */
+#define SCRIPT_ACTIVE_PORT  7000        /* the same, when the stack connects */
+#define SCRIPT_PEER_ISN     4294960000u /* most scripts cross zero */
+#define SCRIPT_TEXT         240
 
 struct script_line {
     unsigned number;

@@ -26,21 +26,30 @@ static const struct known_path {
 static bool path_run(const struct known_path *p, const struct sim_options *opt)
 {
     char why[200];
-    struct scenario sc = {.seed = 1, .mtu = 1500, .backlog = 16, .sack = true, .timestamps = true, .wscale = true,
+    struct scenario sc = {.seed = 1,
+                          .mtu = 1500,
+                          .backlog = 16,
+                          .sack = true,
+                          .timestamps = true,
+                          .wscale = true,
                           .n_conns = 1};
     struct sim_result r;
     if (impair_parse(p->wire, &sc.wire, why, sizeof(why)) != 0) {
         printf("FAIL %s: %s\n", p->name, why);
         return false;
     }
-    sc.conn[0] = (struct conn_plan){.bytes = {p->up, p->down}, .write_max = {65536, 65536}, .read_max = {65536, 65536},
-                                    .ending = END_HALF_CLOSE, .edge = true};
+    sc.conn[0] = (struct conn_plan){.bytes = {p->up, p->down},
+                                    .write_max = {65536, 65536},
+                                    .read_max = {65536, 65536},
+                                    .ending = END_HALF_CLOSE,
+                                    .edge = true};
     sc.deadline = (nsec_t)(p->seconds * 20e9);
     sim_run(&sc, opt, &r);
     double took = (double)r.traffic_time / 1e9;
     bool ok = r.ok && took <= p->seconds;
-    printf("%s %-40s %8.3f s of at most %6.2f s, %llu of %llu packets retransmitted%s%s\n", ok ? "ok  " : "FAIL", p->name,
-           took, p->seconds, (unsigned long long)r.retransmissions, (unsigned long long)r.packets, r.ok ? "" : ": ", r.why);
+    printf("%s %-40s %8.3f s of at most %6.2f s, %llu of %llu packets retransmitted%s%s\n",
+           ok ? "ok  " : "FAIL", p->name, took, p->seconds, (unsigned long long)r.retransmissions,
+           (unsigned long long)r.packets, r.ok ? "" : ": ", r.why);
     return ok;
 }
 

@@ -41,8 +41,8 @@ static bool report_failure(const struct scenario *sc, const struct sim_result *r
 {
     char text[1024];
     scenario_print(sc, text, sizeof(text));
-    printf("FAIL world %llu: %s\n  %s\n  again: plx-sim --world %llu\n", (unsigned long long)sc->seed, r->why, text,
-           (unsigned long long)sc->seed);
+    printf("FAIL world %llu: %s\n  %s\n  again: plx-sim --world %llu\n", (unsigned long long)sc->seed, r->why,
+           text, (unsigned long long)sc->seed);
     return false;
 }
 
@@ -73,8 +73,8 @@ static bool run_world(const struct options *o, uint64_t seed, struct total *t)
 
 static void progress(const struct total *t, double wall, const char *end)
 {
-    printf("sim: %u worlds, %.2f virtual hours in %.1f s, %.1f MB, %.2f M packets, %llu retransmitted%s", t->worlds,
-           t->virtual_s / 3600, wall, (double)t->bytes / 1e6, (double)t->packets / 1e6,
+    printf("sim: %u worlds, %.2f virtual hours in %.1f s, %.1f MB, %.2f M packets, %llu retransmitted%s",
+           t->worlds, t->virtual_s / 3600, wall, (double)t->bytes / 1e6, (double)t->packets / 1e6,
            (unsigned long long)t->retransmissions, end);
     fflush(stdout);
 }
@@ -109,11 +109,12 @@ static bool run_one(const struct options *o)
     scenario_print(&sc, text, sizeof(text));
     printf("world %llu: %s\n", (unsigned long long)o->world, text);
     sim_run(&sc, &o->sim, &r);
-    printf("%s: traffic over after %.3f s, %.3f s in all; %llu bytes, %llu packets, %llu retransmitted, %llu rounds, "
+    printf("%s: traffic over after %.3f s, %.3f s in all; %llu bytes, %llu packets, %llu retransmitted, %llu "
+           "rounds, "
            "fingerprint %016llx\n%s%s",
-           r.ok ? "ok" : "FAIL", (double)r.traffic_time / 1e9, (double)r.virtual_time / 1e9, (unsigned long long)r.bytes,
-           (unsigned long long)r.packets, (unsigned long long)r.retransmissions, (unsigned long long)r.rounds,
-           (unsigned long long)r.fingerprint, r.why, r.ok ? "" : "\n");
+           r.ok ? "ok" : "FAIL", (double)r.traffic_time / 1e9, (double)r.virtual_time / 1e9,
+           (unsigned long long)r.bytes, (unsigned long long)r.packets, (unsigned long long)r.retransmissions,
+           (unsigned long long)r.rounds, (unsigned long long)r.fingerprint, r.why, r.ok ? "" : "\n");
     return r.ok;
 }
 
@@ -159,8 +160,10 @@ int main(int argc, char **argv)
     if (getrandom(&o.seed, 3, 0) != 3)
         o.seed = (uint64_t)time(NULL);
     if (!options_read(&o, argc, argv)) {
-        fprintf(stderr, "usage: plx-sim [--seed S] [--hours H | --wall SECONDS] [--world S [--pcap PREFIX]] [--known] "
-                        "[--twice] [--slow-path] [--all]\n");
+        fprintf(
+            stderr,
+            "usage: plx-sim [--seed S] [--hours H | --wall SECONDS] [--world S [--pcap PREFIX]] [--known] "
+            "[--twice] [--slow-path] [--all]\n");
         return 2;
     }
     bool ok = o.known ? known_paths_run(&o.sim) : o.one ? run_one(&o) : run_many(&o);

@@ -71,13 +71,15 @@ static nsec_t draw_deadline(const struct scenario *s)
     for (unsigned i = 0; i < s->n_conns; i++)
         for (unsigned side = 0; side < 2; side++) {
             const struct conn_plan *c = &s->conn[i];
-            double calls = (double)c->bytes[side] / c->write_max[side] + (double)c->bytes[1 - side] / c->read_max[side];
+            double calls =
+                (double)c->bytes[side] / c->write_max[side] + (double)c->bytes[1 - side] / c->read_max[side];
             double here = calls * c->stall_ppm[side] / 1e6 * (double)c->stall[side] / 1e9;
             total += c->bytes[side];
             stall = here > stall ? here : stall;
         }
     double rate = s->wire.rate_bps != 0 ? (double)s->wire.rate_bps : 1e9;
-    double seconds = 600 + 4 * stall + 20 * total * 8 / rate + total / 1460 * (double)(s->wire.delay * 4) / 1e9;
+    double seconds =
+        600 + 4 * stall + 20 * total * 8 / rate + total / 1460 * (double)(s->wire.delay * 4) / 1e9;
     if (s->pool_limit != 0)
         seconds = seconds * 4 + 3600;
     return (nsec_t)(seconds * (1 + 20 * s->wire.loss + 20 * s->wire.corrupt) * 1e9);
@@ -109,12 +111,14 @@ void scenario_draw(struct scenario *s, uint64_t seed)
 
 void scenario_print(const struct scenario *s, char *buf, size_t size)
 {
-    snprintf(buf, size,
-             "%s, mtu %u, offload %s, loss %.3f%%, dup %.3f%%, reorder %.3f%%, corrupt %.3f%%, delay %.3f ms, jitter "
-             "%.3f ms, rate %.1f Mbit/s, queue %u; sack %u ts %u ws %u, backlog %u, pools %u, %u connections, %u "
-             "datagrams, deadline %.0f s",
-             s->ether ? "ether" : "raw IP", s->mtu, s->offload ? "on" : "off", s->wire.loss * 100, s->wire.dup * 100,
-             s->wire.reorder * 100, s->wire.corrupt * 100, (double)s->wire.delay / 1e6, (double)s->wire.jitter / 1e6,
-             (double)s->wire.rate_bps / 1e6, s->wire.limit, s->sack, s->timestamps, s->wscale, s->backlog, s->pool_limit,
-             s->n_conns, s->n_datagrams, (double)s->deadline / 1e9);
+    snprintf(
+        buf, size,
+        "%s, mtu %u, offload %s, loss %.3f%%, dup %.3f%%, reorder %.3f%%, corrupt %.3f%%, delay %.3f ms, "
+        "jitter "
+        "%.3f ms, rate %.1f Mbit/s, queue %u; sack %u ts %u ws %u, backlog %u, pools %u, %u connections, %u "
+        "datagrams, deadline %.0f s",
+        s->ether ? "ether" : "raw IP", s->mtu, s->offload ? "on" : "off", s->wire.loss * 100,
+        s->wire.dup * 100, s->wire.reorder * 100, s->wire.corrupt * 100, (double)s->wire.delay / 1e6,
+        (double)s->wire.jitter / 1e6, (double)s->wire.rate_bps / 1e6, s->wire.limit, s->sack, s->timestamps,
+        s->wscale, s->backlog, s->pool_limit, s->n_conns, s->n_datagrams, (double)s->deadline / 1e9);
 }

@@ -11,7 +11,7 @@
 #define SCENARIO_CONNS 24
 
 enum ending {
-    END_HALF_CLOSE,    /* each side shuts its half when it has sent all, and closes at the end of the other's */
+    END_HALF_CLOSE, /* each side shuts its half when it has sent all, and closes at the end of the other's */
     END_CLIENT_CLOSES, /* the client closes when both streams are done; the server follows */
     END_SERVER_CLOSES,
     END_CLIENT_RESETS, /* somewhere in the middle, with linger 0 */

@@ -45,9 +45,13 @@ static bool sim_build(struct sim *s, const struct sim_options *opt)
     struct netdev *end[2];
     world_init(&s->w, sc->seed);
     struct pipe_config pipe = {
-        .link = sc->ether ? NETDEV_LINK_ETHER : NETDEV_LINK_NONE, .mtu = sc->mtu, .depth = 2048,
-        .tx_csum = sc->offload && sc->wire.corrupt == 0, .rx_csum = sc->offload && sc->wire.corrupt == 0,
-        .multi_seg = sc->mtu > 1500 || (sc->seed & 1) != 0, /* else a segment has to fit one buffer */ .mac = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}};
+        .link = sc->ether ? NETDEV_LINK_ETHER : NETDEV_LINK_NONE,
+        .mtu = sc->mtu,
+        .depth = 2048,
+        .tx_csum = sc->offload && sc->wire.corrupt == 0,
+        .rx_csum = sc->offload && sc->wire.corrupt == 0,
+        .multi_seg = sc->mtu > 1500 || (sc->seed & 1) != 0,
+        /* else a segment has to fit one buffer */ .mac = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}};
     for (unsigned i = 0; i < 2; i++) {
         struct host *h = world_add_host(&s->w);
         sim_tunables(sc, h);

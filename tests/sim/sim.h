@@ -7,16 +7,16 @@
 
 struct sim_result {
     bool ok;
-    nsec_t virtual_time;   /* that passed in this world */
-    nsec_t traffic_time;   /* until everything planned was done */
+    nsec_t virtual_time; /* that passed in this world */
+    nsec_t traffic_time; /* until everything planned was done */
     uint64_t bytes, rounds, packets, retransmissions;
-    uint64_t fingerprint;  /* of every byte both ends sent */
+    uint64_t fingerprint; /* of every byte both ends sent */
     char why[1024];
 };
 
 struct sim_options {
-    const char *pcap;   /* prefix of two files; NULL: none */
-    bool slow_path;     /* without header prediction */
+    const char *pcap; /* prefix of two files; NULL: none */
+    bool slow_path;   /* without header prediction */
 };
 
 void sim_run(const struct scenario *sc, const struct sim_options *opt, struct sim_result *out);

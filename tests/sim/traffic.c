@@ -12,8 +12,8 @@
 #include "posix/socket.h"
 #include "support/segment.h"
 
-#define RETRY (50 * NSEC_PER_MSEC) /* after a shortage of memory */
-#define CALLS_A_TURN 64
+#define RETRY         (50 * NSEC_PER_MSEC) /* after a shortage of memory */
+#define CALLS_A_TURN  64
 #define LISTENER_DATA UINT64_MAX
 
 bool traffic_fail(struct traffic *t, const char *fmt, ...)
@@ -30,8 +30,8 @@ bool traffic_fail(struct traffic *t, const char *fmt, ...)
 
 static bool end_fail(struct traffic_end *e, const char *what, long rc)
 {
-    return traffic_fail(e->t, "connection %u, %s, at %.6f s: %s (%ld), sent %lu of %u, received %lu of %u", e->conn,
-                        e->side == 0 ? "client" : "server", (double)e->t->w->now / 1e9, what, rc,
+    return traffic_fail(e->t, "connection %u, %s, at %.6f s: %s (%ld), sent %lu of %u, received %lu of %u",
+                        e->conn, e->side == 0 ? "client" : "server", (double)e->t->w->now / 1e9, what, rc,
                         (unsigned long)e->sent, e->plan->bytes[e->side], (unsigned long)e->received,
                         e->plan->bytes[1 - e->side]);
 }
@@ -166,7 +166,8 @@ static bool end_receive(struct traffic_end *e)
 static unsigned end_finish(struct traffic_end *e)
 {
     const struct conn_plan *p = e->plan;
-    bool closes = (p->ending == END_CLIENT_CLOSES && e->side == 0) || (p->ending == END_SERVER_CLOSES && e->side == 1);
+    bool closes =
+        (p->ending == END_CLIENT_CLOSES && e->side == 0) || (p->ending == END_SERVER_CLOSES && e->side == 1);
     if (plan_resets(p) && e->side == 0 && (e->received >= p->reset_after || e->eof)) {
         struct linger l = {.l_onoff = 1};
         sock_setopt(end_engine(e), e->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
@@ -235,7 +236,8 @@ static void end_options(struct traffic_end *e)
 static unsigned client_connect(struct traffic_end *e)
 {
     struct engine *en = end_engine(e);
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(TRAFFIC_PORT), .sin_addr.s_addr = e->t->host[1]->addr};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(TRAFFIC_PORT), .sin_addr.s_addr = e->t->host[1]->addr};
     socklen_t len = sizeof(a);
     e->fd = sock_open(en, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (e->fd < 0)
@@ -362,8 +364,13 @@ bool traffic_start(struct traffic *t, const struct scenario *sc, struct world *w
         t->host[side] = &w->host[side];
         t->epoll[side] = epoll_create_fd(&t->host[side]->engine, 0);
         for (unsigned i = 0; i < sc->n_conns; i++)
-            t->end[side][i] = (struct traffic_end){.t = t, .h = &w->host[side], .plan = &sc->conn[i], .conn = i,
-                                                   .side = side, .fd = -1, .wake = NSEC_NEVER};
+            t->end[side][i] = (struct traffic_end){.t = t,
+                                                   .h = &w->host[side],
+                                                   .plan = &sc->conn[i],
+                                                   .conn = i,
+                                                   .side = side,
+                                                   .fd = -1,
+                                                   .wake = NSEC_NEVER};
     }
     if (!server_listen(t) || !traffic_udp_start(t))
         return false;
@@ -398,11 +405,14 @@ void traffic_report(const struct traffic *t, char *buf, size_t size)
         for (unsigned i = 0; i < t->sc->n_conns && n < size; i++) {
             const struct traffic_end *e = &t->end[side][i];
             if (!e->over)
-                n += (size_t)snprintf(buf + n, size - n, "\n  %s %u: port %u %s, sent %lu of %u, received %lu of %u%s%s",
-                                      side == 0 ? "client" : "server", i, t->end[0][i].port,
-                                      e->fd < 0 ? "not open" : e->connected ? "open" : "opening", (unsigned long)e->sent,
-                                      e->plan->bytes[side], (unsigned long)e->received, e->plan->bytes[1 - side],
-                                      e->shut ? ", shut" : "", e->eof ? ", at end" : "");
+                n += (size_t)snprintf(
+                    buf + n, size - n, "\n  %s %u: port %u %s, sent %lu of %u, received %lu of %u%s%s",
+                    side == 0 ? "client" : "server", i, t->end[0][i].port,
+                    e->fd < 0      ? "not open"
+                    : e->connected ? "open"
+                                   : "opening",
+                    (unsigned long)e->sent, e->plan->bytes[side], (unsigned long)e->received,
+                    e->plan->bytes[1 - side], e->shut ? ", shut" : "", e->eof ? ", at end" : "");
         }
 }
 

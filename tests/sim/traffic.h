@@ -19,7 +19,7 @@ struct traffic_end {
     int fd;              /* -1: not yet, or closed */
     uint64_t sent, received;
     bool connected, shut, eof, over, sees_reset;
-    uint32_t interest; /* as registered with epoll */
+    uint32_t interest;        /* as registered with epoll */
     bool out_ready, in_ready; /* edges not yet used up */
     nsec_t wake;
     uint16_t port; /* the client's */

@@ -9,7 +9,7 @@
 #include "support/segment.h"
 #include "traffic.h"
 
-#define UDP_MAX 20000
+#define UDP_MAX      20000
 #define UDP_INTERVAL (37 * NSEC_PER_MSEC)
 
 bool traffic_udp_start(struct traffic *t)
@@ -27,15 +27,18 @@ bool traffic_udp_start(struct traffic *t)
 static void datagram_send(struct traffic *t, unsigned side)
 {
     static uint8_t buf[UDP_MAX + 8];
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(TRAFFIC_UDP_PORT),
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(TRAFFIC_UDP_PORT),
                             .sin_addr.s_addr = t->host[1 - side]->addr};
-    uint32_t number = t->datagrams_sent[side]++, n = 8 + world_below(&t->dice, 1u << (4 + world_below(&t->dice, 11)));
+    uint32_t number = t->datagrams_sent[side]++,
+             n = 8 + world_below(&t->dice, 1u << (4 + world_below(&t->dice, 11)));
     n = n > UDP_MAX ? UDP_MAX : n;
     memcpy(buf, &number, 4);
     memcpy(buf + 4, &n, 4);
     for (uint32_t i = 8; i < n; i++)
         buf[i] = stream_byte(number * 2 + side, i);
-    ssize_t rc = sock_sendto(&t->host[side]->engine, t->udp[side], buf, n, MSG_DONTWAIT, (struct sockaddr *)&a, sizeof(a));
+    ssize_t rc = sock_sendto(&t->host[side]->engine, t->udp[side], buf, n, MSG_DONTWAIT,
+                             (struct sockaddr *)&a, sizeof(a));
     if (rc != (ssize_t)n && rc != -ENOBUFS && rc != -EAGAIN && rc != -EHOSTUNREACH && rc != -ENOMEM)
         traffic_fail(t, "sendto of %u bytes: %zd", n, rc);
 }
@@ -48,7 +51,8 @@ static unsigned datagram_receive(struct traffic *t, unsigned side)
     if (rc == -EAGAIN)
         return 0;
     if (rc < 0)
-        return rc == -EHOSTUNREACH || rc == -ECONNREFUSED ? 1 : traffic_fail(t, "recv of a datagram: %zd", rc);
+        return rc == -EHOSTUNREACH || rc == -ECONNREFUSED ? 1
+                                                          : traffic_fail(t, "recv of a datagram: %zd", rc);
     memcpy(&number, buf, 4);
     memcpy(&n, buf + 4, 4);
     if (rc < 8 || n != (uint32_t)rc || number >= t->datagrams_sent[1 - side])
@@ -68,7 +72,8 @@ unsigned traffic_udp_turn(struct traffic *t, unsigned side)
         done++;
     if (t->datagrams_sent[side] >= t->sc->n_datagrams)
         return done;
-    nsec_t due = NSEC_PER_SEC + (t->datagrams_sent[side] + 1) * UDP_INTERVAL; /* the world starts at one second */
+    nsec_t due =
+        NSEC_PER_SEC + (t->datagrams_sent[side] + 1) * UDP_INTERVAL; /* the world starts at one second */
     if (t->w->now >= due) {
         datagram_send(t, side);
         return done + 1;

@@ -10,7 +10,16 @@
 
 #define SEGMENT_MAX 65535
 
-enum { SEG_FIN = 1, SEG_SYN = 2, SEG_RST = 4, SEG_PSH = 8, SEG_ACK = 16, SEG_URG = 32, SEG_ECE = 64, SEG_CWR = 128 };
+enum {
+    SEG_FIN = 1,
+    SEG_SYN = 2,
+    SEG_RST = 4,
+    SEG_PSH = 8,
+    SEG_ACK = 16,
+    SEG_URG = 32,
+    SEG_ECE = 64,
+    SEG_CWR = 128
+};
 
 struct segment {
     uint32_t src, dst; /* network order */

@@ -20,7 +20,8 @@ static struct tee *tee_of(struct netdev *d)
 
 static void tee_write(struct tee *t, nsec_t now, const struct rte_mbuf *m)
 {
-    uint32_t head[4] = {(uint32_t)(now / NSEC_PER_SEC), (uint32_t)(now % NSEC_PER_SEC), m->pkt_len, m->pkt_len};
+    uint32_t head[4] = {(uint32_t)(now / NSEC_PER_SEC), (uint32_t)(now % NSEC_PER_SEC), m->pkt_len,
+                        m->pkt_len};
     if (t->pcap == NULL)
         return;
     fwrite(head, sizeof(head), 1, t->pcap);
@@ -87,7 +88,12 @@ static void tee_close(struct netdev *d)
 
 struct netdev *tee_create(struct netdev *inner, const char *pcap_path)
 {
-    uint32_t head[6] = {0xa1b23c4d /* nanoseconds */, 4 << 16 | 2, 0, 0, 65535, inner->caps.link == NETDEV_LINK_ETHER ? 1 : 101};
+    uint32_t head[6] = {0xa1b23c4d /* nanoseconds */,
+                        4 << 16 | 2,
+                        0,
+                        0,
+                        65535,
+                        inner->caps.link == NETDEV_LINK_ETHER ? 1 : 101};
     struct tee *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return NULL;
@@ -97,7 +103,8 @@ struct netdev *tee_create(struct netdev *inner, const char *pcap_path)
     }
     if (t->pcap != NULL)
         fwrite(head, sizeof(head), 1, t->pcap);
-    t->ops = (struct netdev_ops){.kind = "tee", .rx_burst = tee_rx, .tx_burst = tee_tx, .fd = tee_fd, .close = tee_close};
+    t->ops = (struct netdev_ops){
+        .kind = "tee", .rx_burst = tee_rx, .tx_burst = tee_tx, .fd = tee_fd, .close = tee_close};
     if (inner->ops->next_event != NULL)
         t->ops.next_event = tee_next_event;
     t->dev.ops = &t->ops;

@@ -79,7 +79,8 @@ static const struct netdev_ops wiretap_ops = {
     .close = wiretap_close,
 };
 
-struct netdev *wiretap_create(enum netdev_link link, uint16_t mtu, const uint8_t mac[6], struct rte_mempool *pool)
+struct netdev *wiretap_create(enum netdev_link link, uint16_t mtu, const uint8_t mac[6],
+                              struct rte_mempool *pool)
 {
     struct wiretap *w = calloc(1, sizeof(*w));
     if (w == NULL)

@@ -14,7 +14,8 @@ struct wiretap_frame {
 };
 
 /* NULL when out of memory. Frames put in become mbufs of `pool`. MAC matters only to NETDEV_LINK_ETHER. */
-struct netdev *wiretap_create(enum netdev_link link, uint16_t mtu, const uint8_t mac[6], struct rte_mempool *pool);
+struct netdev *wiretap_create(enum netdev_link link, uint16_t mtu, const uint8_t mac[6],
+                              struct rte_mempool *pool);
 /* For the next rx_burst; spread over several mbufs when larger than one. False: the pool is empty, the
  * frame is lost. */
 bool wiretap_inject(struct netdev *d, const void *frame, uint32_t len);

@@ -9,13 +9,14 @@
 
 #include "base/heap_pool.h"
 
-#define WORLD_START NSEC_PER_SEC /* not 0, so that "never" and "long ago" differ */
-#define WORLD_POOL 65536
-#define WORLD_DATA_ROOM 2176
-#define WORLD_HDR_ROOM 512
-#define WORLD_MAX_ROUNDS 200000 /* at one moment */
-#define WORLD_IDLE_ROUNDS 4     /* without anything done, though an engine says that there is work */
-#define WORLD_POLL (50 * NSEC_PER_USEC) /* then time passes as for one that polls: it may wait for a buffer */
+#define WORLD_START       NSEC_PER_SEC /* not 0, so that "never" and "long ago" differ */
+#define WORLD_POOL        65536
+#define WORLD_DATA_ROOM   2176
+#define WORLD_HDR_ROOM    512
+#define WORLD_MAX_ROUNDS  200000 /* at one moment */
+#define WORLD_IDLE_ROUNDS 4      /* without anything done, though an engine says that there is work */
+#define WORLD_POLL        (50 * NSEC_PER_USEC) /* then time passes as for one that polls: it may wait for a buffer \
+                                                */
 #define WORLD_FDS 8192
 
 uint64_t world_rand(uint64_t *state)
@@ -187,12 +188,14 @@ static void host_stop(struct host *h, struct tcp_census *left)
 static const char *host_leaks(struct host *h, const struct tcp_census *c, char *why)
 {
     const char *leak = NULL;
-    uint32_t rx = heap_pool_in_use(h->rx_pool), hdr = heap_pool_in_use(h->hdr_pool), data = heap_pool_in_use(h->data_pool);
+    uint32_t rx = heap_pool_in_use(h->rx_pool), hdr = heap_pool_in_use(h->hdr_pool),
+             data = heap_pool_in_use(h->data_pool);
     if (rx + hdr + data + c->tcbs + c->half_open + c->time_wait + c->listeners != 0) {
-        snprintf(why, WORLD_WHY,
-                 "host %u leaves behind: packets of rx %u, header %u, data pool %u; %u connections, %u half-open, "
-                 "%u in TIME-WAIT, %u listeners",
-                 h->index, rx, hdr, data, c->tcbs, c->half_open, c->time_wait, c->listeners);
+        snprintf(
+            why, WORLD_WHY,
+            "host %u leaves behind: packets of rx %u, header %u, data pool %u; %u connections, %u half-open, "
+            "%u in TIME-WAIT, %u listeners",
+            h->index, rx, hdr, data, c->tcbs, c->half_open, c->time_wait, c->listeners);
         leak = why;
     }
     free(h->shadow);

@@ -13,7 +13,7 @@
 #include "posix/engine.h"
 
 #define WORLD_HOSTS 8
-#define WORLD_WHY 512
+#define WORLD_WHY   512
 
 struct host {
     struct worker worker;
@@ -23,7 +23,7 @@ struct host {
     struct netdev *dev;
     uint32_t addr; /* network order */
     bool up;
-    bool quiet;    /* its log lines are not wanted */
+    bool quiet; /* its log lines are not wanted */
     uint8_t index;
     /* The application's turn, after input and timers; what it did. May be NULL. */
     unsigned (*app)(struct host *h, void *arg);
@@ -46,7 +46,8 @@ void world_init(struct world *w, uint64_t seed);
 /* Pools and tunables of the next host, not yet an engine: change h->tun, make its device with
  * h->rx_pool, then world_start. */
 struct host *world_add_host(struct world *w);
-/* The engine with one interface, its address ADDR/24 in text, on dev, which it owns from then on. False: *why. */
+/* The engine with one interface, its address ADDR/24 in text, on dev, which it owns from then on. False:
+ * *why. */
 bool world_start(struct world *w, struct host *h, struct netdev *dev, const char *addr, char why[WORLD_WHY]);
 /* One round of every host at w->now: output, input and timers, application. How much was done. */
 unsigned world_round(struct world *w);

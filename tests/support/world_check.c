@@ -66,16 +66,19 @@ static const char *check_connection(struct world *w, struct host *h, const struc
         wrong = check_sender(tcb);
         if (wrong == NULL)
             wrong = check_receiver(tcb);
-        if (wrong == NULL && s->round + 1 == w->rounds && s->state >= TCP_S_ESTABLISHED && flow_key_eq(&s->flow, &tcb->flow))
+        if (wrong == NULL && s->round + 1 == w->rounds && s->state >= TCP_S_ESTABLISHED &&
+            flow_key_eq(&s->flow, &tcb->flow))
             wrong = check_progress(tcb, s);
     } else if (!wheel_is_armed(&tcb->timer) && !tcb->touched) {
         wrong = "an opening connection has no timer";
     }
-    *s = (struct world_shadow){tcb->flow, w->rounds, tcb->snd_una, tcb->rcv_nxt, tcb->rcv_wup + tcb->rcv_wnd, tcb->state};
+    *s = (struct world_shadow){tcb->flow, w->rounds, tcb->snd_una, tcb->rcv_nxt, tcb->rcv_wup + tcb->rcv_wnd,
+                               tcb->state};
     return wrong;
 }
 
-static const char *check_half(struct world *w, struct host *h, const struct table_half *half, uint32_t from, char *why)
+static const char *check_half(struct world *w, struct host *h, const struct table_half *half, uint32_t from,
+                              char *why)
 {
     const struct tcp *t = &h->worker.tcp;
     for (uint32_t i = from; half->slot != NULL && i <= half->mask; i++) {
@@ -87,11 +90,12 @@ static const char *check_half(struct world *w, struct host *h, const struct tabl
         if (wrong == NULL)
             continue;
         snprintf(why, WORLD_WHY,
-                 "host %u, port %u to %u, %s, at %.6f s: %s (una %u nxt %u written %u, rcv.nxt %u wup %u wnd %u, out %u "
+                 "host %u, port %u to %u, %s, at %.6f s: %s (una %u nxt %u written %u, rcv.nxt %u wup %u wnd "
+                 "%u, out %u "
                  "sacked %u lost %u retrans %u, timers %x)",
-                 h->index, tcb->flow.lport, tcb->flow.rport, tcb_state_name(tcb->state), (double)w->now / 1e9, wrong,
-                 tcb->snd_una, tcb->snd_nxt, tcb->write_seq, tcb->rcv_nxt, tcb->rcv_wup, tcb->rcv_wnd, tcb->packets_out,
-                 tcb->sacked_out, tcb->lost_out, tcb->retrans_out, tcb->timers);
+                 h->index, tcb->flow.lport, tcb->flow.rport, tcb_state_name(tcb->state), (double)w->now / 1e9,
+                 wrong, tcb->snd_una, tcb->snd_nxt, tcb->write_seq, tcb->rcv_nxt, tcb->rcv_wup, tcb->rcv_wnd,
+                 tcb->packets_out, tcb->sacked_out, tcb->lost_out, tcb->retrans_out, tcb->timers);
         return why;
     }
     return NULL;

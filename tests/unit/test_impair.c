@@ -21,7 +21,11 @@ static void bench_open(struct bench *b, const char *faults)
     struct netdev *end[2];
     char why[200] = "";
     test_pools_init(&b->pools);
-    struct pipe_config pipe = {.mtu = 1500, .depth = 1000, .tx_csum = true, .rx_csum = true, .tso = true,
+    struct pipe_config pipe = {.mtu = 1500,
+                               .depth = 1000,
+                               .tx_csum = true,
+                               .rx_csum = true,
+                               .tso = true,
                                .pool = {b->pools.rx, b->pools.rx}};
     assert_int_equal(netdev_pipe_create(&pipe, end), 0);
     assert_int_equal(impair_parse(faults, &cfg, why, sizeof(why)), 0);
@@ -249,9 +253,10 @@ static void packets_in_flight_are_freed_with_the_wire(void **state)
 
 static void options_are_read_strictly(void **state)
 {
-    static const char *const bad[] = {"loss=1", "loss=101%", "loss=-1%", "loss=%", "loss", "", "los=1%", "loss=1%,",
-                                      "delay=5", "delay=61s", "jitter=1ms", "rate=5X", "rate=0", "seed=x", "seed=",
-                                      "limit=0", "loss=1%,loss=2%", "loss=1e1%", "delay=.5ms", "delay=5.ms"};
+    static const char *const bad[] = {
+        "loss=1",   "loss=101%", "loss=-1%",        "loss=%",     "loss",       "",          "los=1%",
+        "loss=1%,", "delay=5",   "delay=61s",       "jitter=1ms", "rate=5X",    "rate=0",    "seed=x",
+        "seed=",    "limit=0",   "loss=1%,loss=2%", "loss=1e1%",  "delay=.5ms", "delay=5.ms"};
     struct impair_config cfg;
     char why[200];
     for (unsigned i = 0; i < RTE_DIM(bad); i++) {
@@ -259,8 +264,10 @@ static void options_are_read_strictly(void **state)
         if (impair_parse(bad[i], &cfg, why, sizeof(why)) != -EINVAL || why[0] == '\0')
             fail_msg("'%s' was taken", bad[i]);
     }
-    assert_int_equal(impair_parse("loss=1%,dup=0.1%,reorder=1%,delay=5ms,jitter=1ms,corrupt=0.01%,rate=100M,seed=7", &cfg,
-                                  why, sizeof(why)), 0);
+    assert_int_equal(
+        impair_parse("loss=1%,dup=0.1%,reorder=1%,delay=5ms,jitter=1ms,corrupt=0.01%,rate=100M,seed=7", &cfg,
+                     why, sizeof(why)),
+        0);
     assert_true(cfg.loss > 0.0099 && cfg.loss < 0.0101 && cfg.corrupt > 0.000099 && cfg.corrupt < 0.000101);
     assert_int_equal(cfg.delay, 5 * NSEC_PER_MSEC);
     assert_int_equal(cfg.jitter, NSEC_PER_MSEC);

@@ -148,8 +148,9 @@ static void an_empty_pool_loses_the_packet_and_the_replay_goes_on(void **state)
 
 static void a_dev_that_means_nothing_is_the_options_fault(void **state)
 {
-    static const char *const bad[] = {"tapx:a", "tap", "tap:", "", ":", "tap:a/b", "tap:sixteencharacter", "af_packet:a b",
-                                      "pcap:,x", "pcap:x,", "pcap:"};
+    static const char *const bad[] = {
+        "tapx:a",        "tap",     "tap:",    "",     ":", "tap:a/b", "tap:sixteencharacter",
+        "af_packet:a b", "pcap:,x", "pcap:x,", "pcap:"};
     struct netdev_config cfg = {.queues = 1};
     struct tunables tun;
     tunables_init(&tun);
@@ -173,7 +174,8 @@ static void a_wire_that_is_not_there_is_the_machines_fault(void **state)
         int err = 0;
         assert_null(netdev_open(absent[i], &cfg, why, sizeof(why), &err));
         assert_true(err < 0 && err != -EINVAL);
-        assert_non_null(strstr(why, i == 0 ? "/nowhere/x.pcap" : "lo")); /* what was looked for; what exists */
+        assert_non_null(
+            strstr(why, i == 0 ? "/nowhere/x.pcap" : "lo")); /* what was looked for; what exists */
     }
 }
 

@@ -19,8 +19,13 @@ static void bench_open(struct bench *b, bool csum, uint32_t depth)
 {
     test_pools_init(&b->pools);
     struct pipe_config cfg = {
-        .mtu = 1500, .depth = depth, .tx_csum = csum, .rx_csum = csum, .multi_seg = true,
-        .mac = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}, .pool = {b->pools.rx, b->pools.rx},
+        .mtu = 1500,
+        .depth = depth,
+        .tx_csum = csum,
+        .rx_csum = csum,
+        .multi_seg = true,
+        .mac = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}},
+        .pool = {b->pools.rx, b->pools.rx},
     };
     assert_int_equal(netdev_pipe_create(&cfg, b->end), 0);
 }
@@ -116,11 +121,17 @@ static struct rte_mbuf *segment(struct bench *b, uint16_t payload)
     struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(p + 34);
     p[12] = 8;
     p[13] = 0;
-    *ip = (struct rte_ipv4_hdr){.version_ihl = 0x45, .total_length = htons((uint16_t)(40 + payload)),
-                                .packet_id = htons(0xffff), .time_to_live = 64, .next_proto_id = 6,
-                                .src_addr = htonl(0x0a000001), .dst_addr = htonl(0x0a000002)};
-    *tcp = (struct rte_tcp_hdr){.sent_seq = htonl(0xfffffff0), .data_off = 0x50,
-                                .tcp_flags = RTE_TCP_ACK_FLAG | RTE_TCP_PSH_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_CWR_FLAG};
+    *ip = (struct rte_ipv4_hdr){.version_ihl = 0x45,
+                                .total_length = htons((uint16_t)(40 + payload)),
+                                .packet_id = htons(0xffff),
+                                .time_to_live = 64,
+                                .next_proto_id = 6,
+                                .src_addr = htonl(0x0a000001),
+                                .dst_addr = htonl(0x0a000002)};
+    *tcp = (struct rte_tcp_hdr){.sent_seq = htonl(0xfffffff0),
+                                .data_off = 0x50,
+                                .tcp_flags = RTE_TCP_ACK_FLAG | RTE_TCP_PSH_FLAG | RTE_TCP_FIN_FLAG |
+                                             RTE_TCP_CWR_FLAG};
     m->l2_len = 14;
     m->l3_len = 20;
     m->l4_len = 20;
