@@ -90,7 +90,7 @@ static bool window_update(struct tcb *tcb, const struct tcp_view *v)
 }
 
 /* The peer answers: probing may go on for ever (RFC9293-MUST-37), and ends when the window opens. */
-static void probing_answered(struct tcb *tcb)
+static void probing_answered(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->rexmt_kind != REXMT_PERSIST)
         return;
@@ -101,6 +101,7 @@ static void probing_answered(struct tcb *tcb)
     tcb->backoff = 0;
     tcb->rexmt_kind = REXMT_NONE;
     timers_stop(tcb, TIMER_REXMT);
+    tcb_touch(t, tcb); /* the window may be open and still too small to be worth it: then the timer runs again */
 }
 
 /* ---- room for the application ---- */
@@ -164,7 +165,7 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
         recovery_sack(t, tcb, &v->opt, &e);
     if (outstanding && (e.advanced || e.duplicate || e.delivered > 0))
         recovery_on_ack(t, tcb, &e);
-    probing_answered(tcb);
+    probing_answered(t, tcb);
     if (tcb->sndq_head != 0 && (e.advanced || window_changed || e.duplicate || e.delivered > 0))
         tcb_touch(t, tcb);
 }
