@@ -11,7 +11,7 @@ void isn_init(struct isn *i, struct rng *r)
 
 seq_t isn_make(const struct isn *i, const struct flow_key *f, nsec_t now)
 {
-    return (seq_t)siphash(&i->secret, f, sizeof *f) + (seq_t)(now >> ISN_TICK_SHIFT);
+    return (seq_t)siphash(&i->secret, f, FLOW_KEY_BYTES) + (seq_t)(now >> ISN_TICK_SHIFT);
 }
 
 uint32_t isn_ts_offset(const struct isn *i, const struct flow_key *f)

@@ -212,7 +212,7 @@ int ports_bind_for_connect(struct tcp *t, struct tcb *tcb)
     struct port_range r = ports_range(t);
     struct flow_key f = tcb->flow;
     f.lport = 0;
-    uint64_t h = siphash(&t->ports.key, &f, sizeof f);
+    uint64_t h = siphash(&t->ports.key, &f, FLOW_KEY_BYTES);
     uint32_t *counter = &t->ports.counter[h >> 56];
     for (uint32_t i = 0; i < r.n; i++) {
         uint16_t number = (uint16_t)(r.min + ((uint32_t)h + (*counter)++) % r.n);
