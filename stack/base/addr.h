@@ -50,13 +50,15 @@ static inline bool ip_addr_is_any(const struct ip_addr *a)
 }
 
 /* The two ends of a flow, as seen from here. Ports in host order. The compiler pads it to 40 bytes, so it is
- * compared and hashed by its fields, never as bytes. */
+ * compared by its fields, and as bytes only its first FLOW_KEY_BYTES mean anything. */
 struct flow_key {
     struct ip_addr local;
     struct ip_addr remote;
     uint16_t lport;
     uint16_t rport;
 };
+
+enum { FLOW_KEY_BYTES = 36 };
 
 static inline bool flow_key_eq(const struct flow_key *a, const struct flow_key *b)
 {
