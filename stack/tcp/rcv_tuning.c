@@ -3,9 +3,10 @@
 
 #include "tcp/tcp_private.h"
 
-#define RTT_MIN_US        1000u /* shorter round trips are measured over so long: fewer, larger steps */
-#define HEADROOM_SEGMENTS 16u /* beyond twice the rate: the sender's window grows within the round trip too  \
-                               */
+#define RTT_MIN_US 1000u /* shorter round trips are measured over so long: fewer, larger steps */
+#define HEADROOM_SEGMENTS                                                                                    \
+    16u /* beyond twice the rate: the sender's window grows within the round trip too                        \
+         */
 
 void rcv_tuning_start(struct tcp *t, struct tcb *tcb)
 {

@@ -15,8 +15,9 @@
 #define WORLD_HDR_ROOM    512
 #define WORLD_MAX_ROUNDS  200000 /* at one moment */
 #define WORLD_IDLE_ROUNDS 4      /* without anything done, though an engine says that there is work */
-#define WORLD_POLL        (50 * NSEC_PER_USEC) /* then time passes as for one that polls: it may wait for a buffer \
-                                                */
+#define WORLD_POLL                                                                                           \
+    (50 * NSEC_PER_USEC) /* then time passes as for one that polls: it may wait for a buffer                 \
+                          */
 #define WORLD_FDS 8192
 
 uint64_t world_rand(uint64_t *state)

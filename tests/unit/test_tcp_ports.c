@@ -110,9 +110,12 @@ static void ports_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_binds_conflict),        cmocka_unit_test(reuseaddr_stops_at_a_listener),
-        cmocka_unit_test(reuseport_shares_a_listener), cmocka_unit_test(children_hold_the_port),
-        cmocka_unit_test(ephemeral_ports_are_unique_per_peer), cmocka_unit_test(ports_come_back),
+        cmocka_unit_test(plain_binds_conflict),
+        cmocka_unit_test(reuseaddr_stops_at_a_listener),
+        cmocka_unit_test(reuseport_shares_a_listener),
+        cmocka_unit_test(children_hold_the_port),
+        cmocka_unit_test(ephemeral_ports_are_unique_per_peer),
+        cmocka_unit_test(ports_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,8 +178,8 @@ static void purge_gives_everything_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_order_gives_the_stream),     cmocka_unit_test(most_recent_block_comes_first),
-        cmocka_unit_test(duplicate_is_reported_once),     cmocka_unit_test(every_second_byte_is_bounded),
+        cmocka_unit_test(any_order_gives_the_stream),  cmocka_unit_test(most_recent_block_comes_first),
+        cmocka_unit_test(duplicate_is_reported_once),  cmocka_unit_test(every_second_byte_is_bounded),
         cmocka_unit_test(purge_gives_everything_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,12 +266,18 @@ static void rto_follows_rfc_6298(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nagle_holds_the_second_small_segment), cmocka_unit_test(cork_is_pulled_after_200_ms),
-        cmocka_unit_test(initial_window_is_ten),                cmocka_unit_test(retransmission_backs_off),
-        cmocka_unit_test(gives_up_after_r2),                    cmocka_unit_test(third_duplicate_retransmits),
-        cmocka_unit_test(zero_window_is_probed),                cmocka_unit_test(keepalive_finds_the_dead),
-        cmocka_unit_test(tiny_mss_is_raised),                   cmocka_unit_test(chain_is_shared_between_segments),
-        cmocka_unit_test(survives_an_empty_pool),               cmocka_unit_test(rto_follows_rfc_6298),
+        cmocka_unit_test(nagle_holds_the_second_small_segment),
+        cmocka_unit_test(cork_is_pulled_after_200_ms),
+        cmocka_unit_test(initial_window_is_ten),
+        cmocka_unit_test(retransmission_backs_off),
+        cmocka_unit_test(gives_up_after_r2),
+        cmocka_unit_test(third_duplicate_retransmits),
+        cmocka_unit_test(zero_window_is_probed),
+        cmocka_unit_test(keepalive_finds_the_dead),
+        cmocka_unit_test(tiny_mss_is_raised),
+        cmocka_unit_test(chain_is_shared_between_segments),
+        cmocka_unit_test(survives_an_empty_pool),
+        cmocka_unit_test(rto_follows_rfc_6298),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,13 +254,20 @@ static void poll_of_a_fresh_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(figure_6_three_way_handshake), cmocka_unit_test(figure_7_simultaneous_open),
-        cmocka_unit_test(figure_8_old_duplicate_syn),   cmocka_unit_test(figure_10_half_open_is_reset),
-        cmocka_unit_test(figure_11_listener_resets_ack), cmocka_unit_test(figure_12_active_close),
-        cmocka_unit_test(figure_12_passive_close),      cmocka_unit_test(figure_13_simultaneous_close),
-        cmocka_unit_test(half_close_still_receives),    cmocka_unit_test(close_with_unread_data_resets),
-        cmocka_unit_test(data_after_close_resets),      cmocka_unit_test(reset_needs_the_exact_number),
-        cmocka_unit_test(refused_by_reset),             cmocka_unit_test(orphan_leaves_fin_wait_2),
+        cmocka_unit_test(figure_6_three_way_handshake),
+        cmocka_unit_test(figure_7_simultaneous_open),
+        cmocka_unit_test(figure_8_old_duplicate_syn),
+        cmocka_unit_test(figure_10_half_open_is_reset),
+        cmocka_unit_test(figure_11_listener_resets_ack),
+        cmocka_unit_test(figure_12_active_close),
+        cmocka_unit_test(figure_12_passive_close),
+        cmocka_unit_test(figure_13_simultaneous_close),
+        cmocka_unit_test(half_close_still_receives),
+        cmocka_unit_test(close_with_unread_data_resets),
+        cmocka_unit_test(data_after_close_resets),
+        cmocka_unit_test(reset_needs_the_exact_number),
+        cmocka_unit_test(refused_by_reset),
+        cmocka_unit_test(orphan_leaves_fin_wait_2),
         cmocka_unit_test(poll_of_a_fresh_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
