@@ -83,7 +83,8 @@ static struct rte_mbuf *impair_copy(struct rte_mbuf *m)
     struct rte_mbuf *c = rte_pktmbuf_alloc(pool);
     if (c == NULL)
         return NULL;
-    c->data_off = RTE_MIN(RTE_PKTMBUF_HEADROOM, (int)(room - m->pkt_len));
+    c->data_off =
+        (uint16_t)(RTE_MIN(RTE_PKTMBUF_HEADROOM, (int)(room - m->pkt_len)) & ~3); /* headers stay aligned */
     c->data_len = (uint16_t)m->pkt_len;
     c->pkt_len = m->pkt_len;
     c->ol_flags = m->ol_flags & ~(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);

@@ -101,7 +101,8 @@ static void probing_answered(struct tcp *t, struct tcb *tcb)
     tcb->backoff = 0;
     tcb->rexmt_kind = REXMT_NONE;
     timers_stop(tcb, TIMER_REXMT);
-    tcb_touch(t, tcb); /* the window may be open and still too small to be worth it: then the timer runs again */
+    tcb_touch(t,
+              tcb); /* the window may be open and still too small to be worth it: then the timer runs again */
 }
 
 /* ---- room for the application ---- */

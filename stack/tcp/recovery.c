@@ -226,7 +226,8 @@ static void leave(struct tcp *t, struct tcb *tcb)
 static void grow(struct tcp *t, struct tcb *tcb, const struct ack_event *e)
 {
     if (e->acked > 0 && tcb->cwnd_limited)
-        congestion_of(tcb)->on_ack(t, tcb, e->delivered); /* what duplicates or SACKs told before grew nothing twice */
+        congestion_of(tcb)->on_ack(
+            t, tcb, e->delivered); /* what duplicates or SACKs told before grew nothing twice */
 }
 
 static void judge(struct tcp *t, struct tcb *tcb, struct board *b)

@@ -291,6 +291,12 @@ static unsigned end_event(struct traffic_end *e, uint32_t events)
         int err = 0;
         socklen_t len = sizeof(err);
         sock_getopt(end_engine(e), e->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+        if (err == EHOSTUNREACH) { /* every question for the neighbour was lost: a client asks again */
+            sock_close(end_engine(e), e->fd);
+            e->fd = -1;
+            e->wake = e->t->w->now + RETRY;
+            return 1;
+        }
         if (err != 0) {
             end_fail(e, "connect failed", err);
             end_over(e);
