@@ -20,7 +20,8 @@ bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t cha
 
 bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
 {
-    /* Small segments are squeezed together, so the bytes of a window pin twice as much and one buffer more. */
+    /* Small segments are squeezed together, so the bytes of a window pin twice as much and one buffer more.
+     */
     uint64_t promised = (uint64_t)tcb->rcvbuf + 2ull * rcv_window_left(tcb) + charge;
     return tcb->rcvq_charge <= promised && t->pinned + charge <= t->pinned_max;
 }

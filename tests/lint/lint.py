@@ -117,7 +117,8 @@ def main():
         parser.error(f"no such rule: {', '.join(sorted(unknown))}; --list names them")
     objects = Path(args.objects) if args.objects else first_existing(
         ("build-clang", "build-quick"), "libpollux_core.a.p/stack_*.o")
-    binaries = Path(args.binaries) if args.binaries else first_existing(("build", "build-quick"), "libpollux.so*")
+    binaries = Path(args.binaries) if args.binaries else first_existing(("build", "build-quick"),
+                                                                                   "posix/library/libpollux.so*")
     rules = [r for r in RULES if not args.rules or r.name in args.rules]
     return (tap if args.tap else plain)(rules, Tree(ROOT, objects, binaries))
 

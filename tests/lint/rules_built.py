@@ -116,7 +116,7 @@ USES = {"lib.c": "int fn(void)\n{\n    return 1;\n}\n", "user.c": "int fn(void);
       more=({**USES, "version.map": "INTERNAL { global: fn; };\n"},),
       clean={**USES, "version.map": "DPDK_23 { global: fn; };\n"})
 def versions(tree):
-    names = [*tree.binaries.glob("libpollux.so*"), *(tree.binaries / "apps").glob("plx-*")]
+    names = [*tree.binaries.glob("**/libpollux.so*"), *(tree.binaries / "apps").glob("plx-*")]
     files = [f for f in names if f.is_file() and f.read_bytes()[:4] == b"\x7fELF"]
     if not files:
         yield Finding(str(tree.binaries), 1, "holds no libpollux.so and no programs")
