@@ -195,29 +195,35 @@ static void sock_name(struct sock *s, struct flow_key *key)
         udp_name(s->udp, key);
 }
 
-int sock_getsockname(struct engine *e, int fd, struct sockaddr *sa, socklen_t *len)
+/* What both naming calls begin with. 0, or why there is no name to tell. */
+static int sock_named(struct engine *e, int fd, const struct sockaddr *sa, const socklen_t *len,
+                      struct sock **s, struct flow_key *key)
 {
-    struct flow_key key;
     int err = 0;
-    struct sock *s = sock_get(e, fd, &err);
-    if (s == NULL)
+    *s = sock_get(e, fd, &err);
+    if (*s == NULL)
         return err;
     if (sa == NULL || len == NULL)
         return -EFAULT;
-    sock_name(s, &key);
-    return sockaddr_write(sa, len, &key.local, key.lport);
+    sock_name(*s, key);
+    return 0;
+}
+
+int sock_getsockname(struct engine *e, int fd, struct sockaddr *sa, socklen_t *len)
+{
+    struct flow_key key;
+    struct sock *s;
+    int err = sock_named(e, fd, sa, len, &s, &key);
+    return err != 0 ? err : sockaddr_write(sa, len, &key.local, key.lport);
 }
 
 int sock_getpeername(struct engine *e, int fd, struct sockaddr *sa, socklen_t *len)
 {
     struct flow_key key;
-    int err = 0;
-    struct sock *s = sock_get(e, fd, &err);
-    if (s == NULL)
+    struct sock *s;
+    int err = sock_named(e, fd, sa, len, &s, &key);
+    if (err != 0)
         return err;
-    if (sa == NULL || len == NULL)
-        return -EFAULT;
-    sock_name(s, &key);
     if (key.rport == 0 || (sock_is_tcp(s) && !sock_tcp_is_connected(s)))
         return -ENOTCONN;
     return sockaddr_write(sa, len, &key.remote, key.rport);
