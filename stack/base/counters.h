@@ -74,6 +74,9 @@
     COUNTER(TCP_IN, "tcp.in", "segments received")                                                   \
     COUNTER(TCP_OUT, "tcp.out", "segments sent, retransmissions included")                           \
     COUNTER(TCP_RETRANS, "tcp.retrans", "segments retransmitted")                                    \
+    COUNTER(TCP_SYNCOOKIES_SENT, "tcp.syncookies_sent", "SYNs answered with a cookie")               \
+    COUNTER(TCP_SYNCOOKIES_RECV, "tcp.syncookies_recv", "final ACKs that brought a good cookie")     \
+    COUNTER(TCP_SYNCOOKIES_FAILED, "tcp.syncookies_failed", "ACKs at a listener that brought none, or an old one")\
     COUNTER(TCP_SYN_EXPIRED, "tcp.syn_expired", "half-open connections whose final ACK never came")  \
     COUNTER(DROP_TCP_SYN, "drop.tcp.syn", "SYN in a synchronized state")                             \
     COUNTER(DROP_TCP_SEQUENCE, "drop.tcp.sequence", "segments outside of the window")                \

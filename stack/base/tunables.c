@@ -70,7 +70,7 @@ const struct tunable_desc tunable_table[] = {
     U32(tcp_mem_mb, 1, 1u << 20, "1024", "MiB pinned by all receive queues of a worker"),
     BOOL(tcp_slow_start_after_idle, "on", "shrink the window after an idle time (RFC 2861)"),
     BOOL(tcp_abort_on_overflow, "off", "reset connections that the accept queue has no room for"),
-    BOOL(tcp_syncookies, "on", "answer with cookies when the SYN queue is full"),
+    U32(tcp_syncookies, 0, 2, "1", "SYN cookies: 0 never, 1 when the SYN queue is full, 2 always"),
     CHOICE(tcp_congestion_control, "reno", "reno", "congestion control"),
     {.name = NULL},
 };

@@ -6,52 +6,54 @@
 #include "tcp/options.h"
 #include "tcp/rtt.h"
 #include "tcp/sockopts.h"
+#include "tcp/syn_cookie.h"
 #include "tcp/tcp_private.h"
 #include "tcp/transmit.h"
 
-#define HALF_OPEN_ANSWER_MS 500u /* at most so often what is no progress gets an answer */
+#define HALF_OPEN_ANSWER_MS 500u   /* at most so often what is no progress gets an answer */
+#define COOKIE_NEWS_MS      60000u /* without cookies for so long, the next one is worth a line in the log */
 
-/* Is there room for one more? As on Linux a full accept queue holds off new SYNs too. */
-static enum counter listen_refuses(const struct tcp *t, const struct listener *l)
+/* The SYN is answered and forgotten: it costs no memory. */
+static void listen_with_cookie(struct tcp *t, struct listener *l, const struct pkt *p,
+                               const struct flow_key *f)
 {
-    if (listener_is_full(l))
-        return CNT_DROP_TCP_ACCEPT_FULL;
-    if (l->half_open >= t->ctx->tun->tcp_max_syn_backlog)
-        return CNT_DROP_TCP_SYN_FULL;
-    return (enum counter)0;
+    uint32_t now = tcp_msec(t->ctx->now);
+    if (t->ctx->tun->tcp_syncookies == SYN_COOKIES_AUTO &&
+        (!l->cookies || now - l->cookies_at > COOKIE_NEWS_MS))
+        log_line(&t->ctx->log, t->ctx->now, LOG_LEVEL_NOTICE, "SYN queue of port %u is full: sending cookies",
+                 f->lport);
+    l->cookies = true;
+    l->cookies_at = now;
+    struct half_open h = {0};
+    syn_queue_describe(t, l, p, f, &h);
+    syn_cookie_bake(t, &h);
+    count(&t->ctx->counters, CNT_TCP_SYNCOOKIES_SENT);
+    syn_queue_send_syn_ack(t, &h);
 }
 
-void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const struct flow_key *f,
-                  seq_t iss_floor)
+/* Third: a SYN. As on Linux a full accept queue holds off new ones too. One that follows a connection out of
+ * TIME-WAIT has proved its address, and its numbers cannot come from a cookie. */
+static void listen_syn(struct tcp *t, struct listener *l, struct pkt *p, const struct flow_key *f,
+                       seq_t iss_floor)
 {
-    struct listener *l = listener_at(t, listener->listener);
-    uint8_t flags = p->tcp.flags;
-    if ((flags & TCP_RST) != 0) { /* first: there is nothing that it could reset */
-        p->drop = CNT_DROP_TCP_RST;
+    const struct tunables *tun = t->ctx->tun;
+    if (listener_is_full(l)) {
+        p->drop = CNT_DROP_TCP_ACCEPT_FULL;
         return;
     }
-    if ((flags & TCP_ACK) != 0) { /* second: it acknowledges nothing of ours */
-        p->drop = CNT_DROP_TCP_ACK;
-        transmit_reset_for(t, p);
-        return;
-    }
-    if ((flags & (TCP_SYN | TCP_FIN)) != TCP_SYN) { /* fourth; SYN with FIN is an attack's signature */
-        p->drop = CNT_DROP_TCP_NO_ACK;
-        return;
-    }
-    enum counter refused = listen_refuses(t, l);
-    if (refused != 0) {
-        p->drop = (uint16_t)refused;
-        return;
-    }
-    struct half_open *h = syn_queue_add(t, l, p, f); /* third; data on the SYN is not kept, as on Linux */
-    if (h == NULL) {
+    struct half_open *h = NULL;
+    bool always = tun->tcp_syncookies == SYN_COOKIES_ALWAYS;
+    if (iss_floor != 0 || (!always && l->half_open < tun->tcp_max_syn_backlog))
+        h = syn_queue_add(t, l, p, f); /* data on the SYN is not kept, as on Linux */
+    if (h == NULL && tun->tcp_syncookies != SYN_COOKIES_NEVER) {
+        listen_with_cookie(t, l, p, f);
+    } else if (h == NULL) {
         p->drop = CNT_DROP_TCP_SYN_FULL;
-        return;
+    } else {
+        if (iss_floor != 0 && seq_lt(h->iss, iss_floor))
+            h->iss = iss_floor;
+        syn_queue_send_syn_ack(t, h);
     }
-    if (iss_floor != 0 && seq_lt(h->iss, iss_floor))
-        h->iss = iss_floor;
-    syn_queue_send_syn_ack(t, h);
 }
 
 /* ---- the connection that comes of it ---- */
@@ -88,10 +90,22 @@ static void child_take_over(struct tcp *t, struct tcb *child, const struct half_
                     ((h->opts & HALF_OPEN_WSCALE) != 0 ? TCB_WSCALE : 0);
     options_update_mss(t, child);
     congestion_start(t, child);
-    if (h->level == 0)
+    if (h->level == 0 && (h->opts & HALF_OPEN_COOKIE) == 0)
         rtt_sample(child, nsec_to_usec(t->ctx->now) - h->sent_at); /* Karn: only if sent once */
     else if (h->level > 1)
         child->cwnd = 1; /* RFC 5681 section 3.1: the network lost more than one of ours */
+}
+
+/* The child takes the place of its entry, which is gone; a cookie has none. */
+static int child_enter_table(struct tcp *t, struct tcb *child, struct half_open *h)
+{
+    if ((h->opts & HALF_OPEN_COOKIE) != 0)
+        return tcb_enter_table(t, child);
+    table_replace(&t->table, table_hash(&t->table, &h->flow),
+                  conn_make(CONN_HALF_OPEN, half_open_index(t, h)), conn_make(CONN_TCB, tcb_index(t, child)));
+    child->flags |= TCB_IN_TABLE;
+    syn_queue_forget(t, h);
+    return 0;
 }
 
 /* NULL: no memory. The entry is gone then only if the result is not NULL. */
@@ -109,10 +123,11 @@ static struct tcb *child_make(struct tcp *t, struct half_open *h, const struct p
         return NULL;
     }
     child_take_over(t, child, h);
-    child->flags |= TCB_PORT_CHILD | TCB_IN_TABLE;
-    table_replace(&t->table, table_hash(&t->table, &h->flow),
-                  conn_make(CONN_HALF_OPEN, half_open_index(t, h)), conn_make(CONN_TCB, tcb_index(t, child)));
-    syn_queue_forget(t, h);
+    child->flags |= TCB_PORT_CHILD;
+    if (child_enter_table(t, child, h) != 0) {
+        tcb_free(t, child);
+        return NULL;
+    }
     tcb_set_state(t, child, TCP_S_SYN_RECEIVED);
     tcb_set_state(t, child, TCP_S_ESTABLISHED);
     child->snd_wnd = child->max_wnd = (uint32_t)p->tcp.window << child->snd_wscale;
@@ -149,6 +164,50 @@ static void half_open_complete(struct tcp *t, struct half_open *h, struct pkt *p
     }
     timestamp_update(t, child, p);
     input_steps_from_ack(t, child, p);
+}
+
+/* An ACK for a listener: true when it brings back a cookie, and is dealt with. */
+static bool input_cookie(struct tcp *t, struct listener *l, struct pkt *p, const struct flow_key *f)
+{
+    struct half_open h;
+    struct ip_addr src = f->local;
+    if (!syn_cookie_open(t, l, p, f, &h))
+        return false;
+    struct tcb *child = NULL;
+    if (!listener_is_full(l) && net_path_resolve(t->net, &h.path, &src, &f->remote, false) == 0)
+        child = child_make(t, &h, p);
+    if (child == NULL) {
+        p->drop = CNT_DROP_TCP_ACCEPT_FULL;
+        return true;
+    }
+    timestamp_update(t, child, p);
+    input_steps_from_ack(t, child, p);
+    return true;
+}
+
+/* ---- LISTEN ---- */
+
+void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const struct flow_key *f,
+                  seq_t iss_floor)
+{
+    struct listener *l = listener_at(t, listener->listener);
+    uint8_t flags = p->tcp.flags;
+    if ((flags & TCP_RST) != 0) { /* first: there is nothing that it could reset */
+        p->drop = CNT_DROP_TCP_RST;
+        return;
+    }
+    if ((flags & TCP_ACK) != 0) { /* second: it acknowledges nothing of ours, unless a cookie */
+        if ((flags & TCP_SYN) == 0 && input_cookie(t, l, p, f))
+            return;
+        p->drop = CNT_DROP_TCP_ACK;
+        transmit_reset_for(t, p);
+        return;
+    }
+    if ((flags & (TCP_SYN | TCP_FIN)) != TCP_SYN) { /* fourth; SYN with FIN is an attack's signature */
+        p->drop = CNT_DROP_TCP_NO_ACK;
+        return;
+    }
+    listen_syn(t, l, p, f, iss_floor);
 }
 
 /* ---- SYN-RECEIVED ---- */

@@ -4,6 +4,7 @@
 #ifndef PLX_TCP_LISTENER_H
 #define PLX_TCP_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -17,8 +18,10 @@ struct listener {
     uint32_t next;                     /* on its port */
     uint32_t accept_head, accept_tail; /* tcbs, linked by accept_next */
     uint32_t accept_len;
-    uint32_t backlog;   /* bounds accept_len as Linux does: full when above it */
-    uint32_t half_open; /* entries of the SYN queue that belong here */
+    uint32_t backlog;    /* bounds accept_len as Linux does: full when above it */
+    uint32_t half_open;  /* entries of the SYN queue that belong here */
+    uint32_t cookies_at; /* ms; when it last answered with a cookie (syn_cookie.h) */
+    bool cookies;        /* it ever did */
 };
 
 struct listener *listener_at(const struct tcp *t, uint32_t index);

@@ -5,6 +5,7 @@
 #include "tcp/rcv_queue.h"
 #include "tcp/rtt.h"
 #include "tcp/sockopts.h"
+#include "tcp/syn_cookie.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
@@ -91,18 +92,10 @@ static uint8_t agreed_options(const struct tcp *t, const struct pkt *p)
     return opts;
 }
 
-struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct pkt *p,
-                                const struct flow_key *f)
+void syn_queue_describe(struct tcp *t, const struct listener *l, const struct pkt *p,
+                        const struct flow_key *f, struct half_open *h)
 {
     const struct tcb *parent = tcb_at(t, l->tcb);
-    uint32_t i = slab_alloc(&t->syn_queue.slab);
-    if (i == 0 || table_insert(&t->table, table_hash(&t->table, f), conn_make(CONN_HALF_OPEN, i)) != 0) {
-        if (i != 0)
-            slab_free(&t->syn_queue.slab, i);
-        count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
-        return NULL;
-    }
-    struct half_open *h = half_open_at(t, i);
     h->flow = *f;
     h->irs = p->tcp.seq;
     h->iss = isn_make(&t->isn, f, t->ctx->now);
@@ -116,6 +109,20 @@ struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct 
         h->rcv_wscale = rcv_window_scale(t, parent->rcvbuf);
     }
     h->tos = parent->tos;
+}
+
+struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct pkt *p,
+                                const struct flow_key *f)
+{
+    uint32_t i = slab_alloc(&t->syn_queue.slab);
+    if (i == 0 || table_insert(&t->table, table_hash(&t->table, f), conn_make(CONN_HALF_OPEN, i)) != 0) {
+        if (i != 0)
+            slab_free(&t->syn_queue.slab, i);
+        count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
+        return NULL;
+    }
+    struct half_open *h = half_open_at(t, i);
+    syn_queue_describe(t, l, p, f, h);
     l->half_open++;
     level_append(t, h);
     if (!wheel_is_armed(&t->syn_queue.timer))
@@ -179,7 +186,8 @@ void syn_queue_send_syn_ack(struct tcp *t, struct half_open *h)
     };
     if ((h->opts & HALF_OPEN_TS) != 0) {
         v.opt.has |= TCP_OPT_HAS_TS;
-        v.opt.tsval = tcp_msec(t->ctx->now) + isn_ts_offset(&t->isn, &h->flow);
+        uint32_t msec = (h->opts & HALF_OPEN_COOKIE) != 0 ? syn_cookie_msec(t, h) : tcp_msec(t->ctx->now);
+        v.opt.tsval = msec + isn_ts_offset(&t->isn, &h->flow);
         v.opt.tsecr = h->ts_recent;
     }
     if ((h->opts & HALF_OPEN_SACK) != 0)

@@ -24,6 +24,7 @@ enum {
     HALF_OPEN_WSCALE = 1 << 2,
     HALF_OPEN_ACKED = 1 << 3, /* the final ACK came and the accept queue was full */
     HALF_OPEN_ECN = 1 << 4,
+    HALF_OPEN_COOKIE = 1 << 5, /* in no queue: described by a cookie (syn_cookie.h) */
 };
 
 struct half_open {
@@ -53,6 +54,9 @@ struct syn_queue {
 
 int syn_queue_init(struct tcp *t);
 void syn_queue_fini(struct tcp *t);
+/* What the SYN in p asks of listener l, without memory: in no table, no list. */
+void syn_queue_describe(struct tcp *t, const struct listener *l, const struct pkt *p,
+                        const struct flow_key *f, struct half_open *h);
 /* An entry for the SYN in p, in the table and due for retransmission in a second; NULL when there is no
  * room for it. The SYN-ACK is the caller's business. */
 struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct pkt *p,

@@ -62,6 +62,7 @@ static int tables_init(struct tcp *t)
         return rc;
     for (unsigned i = 0; i < PORTS_COUNTERS; i++)
         t->ports.counter[i] = rng_u32(&t->ctx->rng);
+    syn_cookies_init(&t->syn_cookies, &t->ctx->rng);
     table_set_objects(&t->table, CONN_TCB, &t->tcbs, offsetof(struct tcb, flow));
     table_set_objects(&t->table, CONN_HALF_OPEN, &t->syn_queue.slab, offsetof(struct half_open, flow));
     table_set_objects(&t->table, CONN_TIME_WAIT, &t->time_wait.slab, offsetof(struct time_wait, flow));

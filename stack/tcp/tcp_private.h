@@ -8,6 +8,7 @@
 #include "tcp/isn.h"
 #include "tcp/listener.h"
 #include "tcp/ports.h"
+#include "tcp/syn_cookie.h"
 #include "tcp/syn_queue.h"
 #include "tcp/table.h"
 #include "tcp/tcb.h"
@@ -28,6 +29,7 @@ struct tcp {
     struct ports ports;
     struct isn isn;
     struct syn_queue syn_queue;
+    struct syn_cookies syn_cookies;
     struct time_wait_list time_wait;
     uint32_t touched_head, touched_tail; /* tcb indices, 0: none */
     uint32_t default_opts;

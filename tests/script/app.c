@@ -65,6 +65,9 @@ static const struct {
     {"TCP_QUICKACK", IPPROTO_TCP, TCP_QUICKACK},
     {"TCP_LINGER2", IPPROTO_TCP, TCP_LINGER2},
     {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {"TCP_DEFER_ACCEPT", IPPROTO_TCP, TCP_DEFER_ACCEPT},
+    {"TCP_SYNCNT", IPPROTO_TCP, TCP_SYNCNT},
+    {"TCP_WINDOW_CLAMP", IPPROTO_TCP, TCP_WINDOW_CLAMP},
     {"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE},
     {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF},
     {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF},
@@ -304,6 +307,68 @@ static bool app_get(struct call *k)
     return app_option(k, false);
 }
 
+/* Fields of TCP_INFO; those that Linux's and the C library's headers call alike. */
+#define INFO_FIELD(name)                                                                                     \
+    {                                                                                                        \
+#name, offsetof(struct tcp_info, tcpi_##name), sizeof(((struct tcp_info *)0)->tcpi_##name)           \
+    }
+static const struct {
+    const char *name;
+    size_t off, size;
+} info_fields[] = {
+    INFO_FIELD(state),
+    INFO_FIELD(ca_state),
+    INFO_FIELD(retransmits),
+    INFO_FIELD(probes),
+    INFO_FIELD(backoff),
+    INFO_FIELD(options),
+    INFO_FIELD(rto),
+    INFO_FIELD(ato),
+    INFO_FIELD(snd_mss),
+    INFO_FIELD(rcv_mss),
+    INFO_FIELD(unacked),
+    INFO_FIELD(sacked),
+    INFO_FIELD(lost),
+    INFO_FIELD(retrans),
+    INFO_FIELD(last_data_sent),
+    INFO_FIELD(last_data_recv),
+    INFO_FIELD(pmtu),
+    INFO_FIELD(last_ack_recv),
+    INFO_FIELD(rcv_ssthresh),
+    INFO_FIELD(rtt),
+    INFO_FIELD(rttvar),
+    INFO_FIELD(snd_ssthresh),
+    INFO_FIELD(snd_cwnd),
+    INFO_FIELD(advmss),
+    INFO_FIELD(reordering),
+    INFO_FIELD(rcv_rtt),
+    INFO_FIELD(rcv_space),
+    INFO_FIELD(total_retrans),
+};
+
+/* "info FIELD = N": one field of TCP_INFO. */
+static bool app_info(struct call *k)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    int rc = sock_getopt(&k->s->h->engine, k->c->fd, IPPROTO_TCP, TCP_INFO, &info, &len);
+    if (rc != 0 || k->n_args == 0)
+        return script_fail(k->s, "TCP_INFO cannot be read");
+    if (strcmp(k->arg[0], "snd_wscale") == 0 || strcmp(k->arg[0], "rcv_wscale") == 0)
+        return call_check(k, k->arg[0][0] == 's' ? info.tcpi_snd_wscale : info.tcpi_rcv_wscale, NULL);
+    for (unsigned i = 0; i < RTE_DIM(info_fields); i++) {
+        uint32_t v;
+        if (strcmp(info_fields[i].name, k->arg[0]) != 0)
+            continue;
+        if (info_fields[i].size == 1)
+            v = *((const uint8_t *)&info + info_fields[i].off);
+        else
+            memcpy(&v, (const uint8_t *)&info + info_fields[i].off, sizeof(v));
+        return call_check(k, v, NULL);
+    }
+    return script_fail(k->s, "no such field of TCP_INFO here");
+}
+
 /* "error NAME": SO_ERROR, 0 for none. */
 static bool app_error(struct call *k)
 {
@@ -347,7 +412,8 @@ static const struct {
     {"connect", app_connect, false}, {"send", app_send, true},         {"recv", app_recv, true},
     {"hole", app_hole, false},       {"shutdown", app_shutdown, true}, {"close", app_close, true},
     {"linger", app_linger, true},    {"set", app_set, true},           {"get", app_get, true},
-    {"error", app_error, true},      {"state", app_state, false},      {"poll", app_poll, true},
+    {"info", app_info, true},        {"error", app_error, true},       {"state", app_state, false},
+    {"poll", app_poll, true},
 };
 
 bool script_app(struct script *s, unsigned n, const char *text)
