@@ -215,7 +215,8 @@ static void cookies_serve_everybody(void **state)
     rig_fini(&r);
 }
 
-/* The limit: without cookies the flood fills the queue, and few get through. Memory is bounded all the same. */
+/* The limit: without cookies the flood fills the queue, and few get through. Memory is bounded all the same.
+ */
 static void without_cookies_the_flood_wins(void **state)
 {
     rig_init(&r);
