@@ -61,8 +61,9 @@ static bool received_all(const struct traffic_end *e)
     return e->received == e->plan->bytes[1 - e->side];
 }
 
-/* What epoll shall watch for; with EPOLLET everything, for ever. */
-static void end_watch(struct traffic_end *e)
+/* What epoll shall watch for; with EPOLLET everything, for ever. Whether it asked for something else: that
+ * may be there already, so it counts as something done, and another turn follows. */
+static unsigned end_watch(struct traffic_end *e)
 {
     struct epoll_event ev = {.data.ptr = e};
     uint32_t want = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -72,13 +73,14 @@ static void end_watch(struct traffic_end *e)
                (!stalled && (!e->connected || (!sent_all(e) && !e->shut)) ? EPOLLOUT : 0u);
     }
     if (want == e->interest)
-        return;
+        return 0;
     ev.events = want;
     int op = e->interest == 0 ? EPOLL_CTL_ADD : want == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
     int rc = epoll_control(end_engine(e), e->t->epoll[e->side], op, e->fd, &ev);
     if (rc != 0)
         end_fail(e, "epoll_ctl", rc);
     e->interest = want;
+    return 1;
 }
 
 static void end_over(struct traffic_end *e)
@@ -210,7 +212,7 @@ static unsigned end_turn(struct traffic_end *e)
     if (!e->over && calls >= CALLS_A_TURN && e->wake == NSEC_NEVER)
         e->wake = e->t->w->now + 1; /* the edge is used up, the work is not */
     if (!e->over)
-        end_watch(e);
+        calls += end_watch(e);
     return calls;
 }
 
