@@ -83,11 +83,18 @@ static unsigned end_watch(struct traffic_end *e)
     return 1;
 }
 
-static void end_over(struct traffic_end *e)
+/* With the descriptor its registration with epoll goes too. */
+static void end_close(struct traffic_end *e)
 {
     if (e->fd >= 0)
         sock_close(end_engine(e), e->fd);
     e->fd = -1;
+    e->interest = 0;
+}
+
+static void end_over(struct traffic_end *e)
+{
+    end_close(e);
     e->over = true;
     e->wake = NSEC_NEVER;
     e->t->over++;
@@ -247,8 +254,7 @@ static unsigned client_connect(struct traffic_end *e)
     end_options(e);
     int rc = sock_connect(en, e->fd, (struct sockaddr *)&a, sizeof(a));
     if (rc == -ENOBUFS || rc == -ENOMEM) {
-        sock_close(en, e->fd);
-        e->fd = -1;
+        end_close(e);
         e->wake = e->t->w->now + RETRY;
         return 1;
     }
@@ -294,8 +300,7 @@ static unsigned end_event(struct traffic_end *e, uint32_t events)
         socklen_t len = sizeof(err);
         sock_getopt(end_engine(e), e->fd, SOL_SOCKET, SO_ERROR, &err, &len);
         if (err == EHOSTUNREACH) { /* every question for the neighbour was lost: a client asks again */
-            sock_close(end_engine(e), e->fd);
-            e->fd = -1;
+            end_close(e);
             e->wake = e->t->w->now + RETRY;
             return 1;
         }
