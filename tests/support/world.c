@@ -176,6 +176,13 @@ bool world_run(struct world *w, nsec_t until, bool (*each)(struct world *w, void
     return settle(w, each, arg) > 0;
 }
 
+/* What hangs on connections, when these are gone. One set of options is the default's. */
+static uint32_t host_holds(const struct tcp *t)
+{
+    return t->records.in_use + t->ranges.in_use + t->assemblies.in_use + t->boards.in_use +
+           t->listeners.in_use + (t->opts.in_use - 1) + (t->pinned != 0);
+}
+
 static void host_stop(struct host *h, struct tcp_census *left)
 {
     memset(left, 0, sizeof(*left));
@@ -183,6 +190,7 @@ static void host_stop(struct host *h, struct tcp_census *left)
         return;
     engine_fini(&h->engine);
     tcp_census(&h->worker.tcp, left);
+    h->left = left->tcbs == 0 ? host_holds(&h->worker.tcp) : 0;
     worker_fini(&h->worker);
 }
 
@@ -191,12 +199,12 @@ static const char *host_leaks(struct host *h, const struct tcp_census *c, char *
     const char *leak = NULL;
     uint32_t rx = heap_pool_in_use(h->rx_pool), hdr = heap_pool_in_use(h->hdr_pool),
              data = heap_pool_in_use(h->data_pool);
-    if (rx + hdr + data + c->tcbs + c->half_open + c->time_wait + c->listeners != 0) {
+    if (rx + hdr + data + c->tcbs + c->half_open + c->time_wait + c->listeners + h->left != 0) {
         snprintf(
             why, WORLD_WHY,
             "host %u leaves behind: packets of rx %u, header %u, data pool %u; %u connections, %u half-open, "
-            "%u in TIME-WAIT, %u listeners",
-            h->index, rx, hdr, data, c->tcbs, c->half_open, c->time_wait, c->listeners);
+            "%u in TIME-WAIT, %u listeners, %u records and the like",
+            h->index, rx, hdr, data, c->tcbs, c->half_open, c->time_wait, c->listeners, h->left);
         leak = why;
     }
     free(h->shadow);
