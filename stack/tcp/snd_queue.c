@@ -49,7 +49,9 @@ static uint32_t rec_append(struct tcp *t, struct tcb *tcb)
 static void rec_release(struct snd_rec *r)
 {
     struct rte_mbuf *seg = r->m;
-    uint32_t left = (uint32_t)r->off + r->len;
+    if (seg == NULL)
+        return;
+    uint32_t left = snd_rec_off(r) + r->len;
     while (seg != NULL) {
         struct rte_mbuf *next = seg->next;
         uint32_t here = seg->data_len;
@@ -122,9 +124,9 @@ static void cursor_copy(struct iov_cursor *c, uint8_t *to, uint32_t len)
 static struct rte_mbuf *rec_last_segment(const struct snd_rec *r)
 {
     struct rte_mbuf *seg = r->m;
-    uint32_t left = (uint32_t)r->off + r->len;
     if (seg == NULL)
         return NULL;
+    uint32_t left = snd_rec_off(r) + r->len;
     while (left > seg->data_len) {
         left -= seg->data_len;
         seg = seg->next;
@@ -157,8 +159,10 @@ static uint32_t rec_fill(struct tcp *t, struct tcb *tcb, struct snd_rec *r, stru
                 break;
             if (seg != NULL)
                 seg->next = fresh;
-            else
+            else {
                 r->m = fresh;
+                r->off = fresh->data_off;
+            }
             rec_charge(tcb, r, charge_of(fresh));
             seg = fresh;
             room = rte_pktmbuf_tailroom(seg);
@@ -254,7 +258,7 @@ static void chain_free(struct rte_mbuf *m)
 static void rec_cover(struct tcb *tcb, struct snd_rec *r, struct rte_mbuf **seg, uint32_t *off)
 {
     r->m = *seg;
-    r->off = (uint16_t)*off;
+    r->off = (uint16_t)((*seg)->data_off + *off);
     r->seq = tcb->write_seq;
     if (*off > 0)
         rte_mbuf_refcnt_update(*seg, 1);
@@ -345,7 +349,7 @@ int snd_queue_split(struct tcp *t, struct tcb *tcb, uint32_t index, uint16_t len
     struct snd_rec *tail = snd_rec_at(t, i);
     *tail = *r;
     struct rte_mbuf *seg = r->m;
-    uint32_t pos = (uint32_t)r->off + len;
+    uint32_t pos = snd_rec_off(r) + len;
     while (pos > seg->data_len) {
         pos -= seg->data_len;
         seg = seg->next;
@@ -357,7 +361,7 @@ int snd_queue_split(struct tcp *t, struct tcb *tcb, uint32_t index, uint16_t len
         rte_mbuf_refcnt_update(seg, 1);
     }
     tail->m = seg;
-    tail->off = (uint16_t)pos;
+    tail->off = (uint16_t)(seg->data_off + pos);
     tail->seq = r->seq + len;
     tail->len = (uint16_t)(r->len - len);
     tail->charge = r->charge / 2;
@@ -379,14 +383,17 @@ void snd_queue_trim_head(struct tcp *t, struct tcb *tcb, uint32_t n)
 {
     struct snd_rec *r = snd_rec_at(t, tcb->sndq_head);
     assert(n < r->len || (n == r->len && (r->flags & SND_FIN) != 0)); /* of data and FIN the FIN may stay */
-    uint32_t off = r->off + n;
     r->seq += n;
     r->len = (uint16_t)(r->len - n);
+    if (r->m == NULL)
+        return;
+    uint32_t off = snd_rec_off(r) + n;
     while (r->m != NULL && off >= r->m->data_len) {
         struct rte_mbuf *next = r->m->next;
         off -= r->m->data_len;
         rte_pktmbuf_free_seg(r->m);
         r->m = next;
     }
-    r->off = (uint16_t)off;
+    if (r->m != NULL)
+        r->off = (uint16_t)(r->m->data_off + off);
 }

@@ -7,6 +7,7 @@
 #ifndef PLX_TCP_SND_QUEUE_H
 #define PLX_TCP_SND_QUEUE_H
 
+#include <rte_mbuf.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -31,14 +32,20 @@ struct snd_rec {
     seq_t seq;
     uint32_t sent_at; /* us; last transmission */
     uint16_t len;     /* payload bytes */
-    uint16_t off;     /* of the first byte, in m's data */
-    uint16_t charge;  /* what it pins, in units of SND_CHARGE_UNIT */
+    uint16_t off;    /* of the first byte, from m's buf_addr: what is written in front of it moves data_off */
+    uint16_t charge; /* what it pins, in units of SND_CHARGE_UNIT */
     uint8_t flags;
 };
 
 #define SND_CHARGE_UNIT 64u
 
 struct snd_rec *snd_rec_at(const struct tcp *t, uint32_t index);
+
+/* Of its first byte, in m's data. Only where there is an m. */
+static inline uint32_t snd_rec_off(const struct snd_rec *r)
+{
+    return (uint32_t)r->off - r->m->data_off;
+}
 
 /* Sequence numbers it takes. */
 static inline uint32_t snd_rec_space(const struct snd_rec *r)

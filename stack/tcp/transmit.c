@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "base/mbuf.h"
+#include "net/net_frame.h"
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/reassembly.h"
@@ -77,12 +78,68 @@ static void ack_went_out(struct tcb *tcb)
     timers_stop(tcb, TIMER_DELACK);
 }
 
+/* ---- in one go ---- */
+
+/* The header beside the fixed one, where nothing but timestamps is in it; 0: there is, or may be, more. */
+static inline uint32_t plain_header(const struct tcp *t, const struct tcb *tcb)
+{
+    if (unlikely(tcb->ooo != 0 || tcb_is(tcb, TCB_URG_OUT) || !t->fastpath))
+        return 0;
+    return tcb_is(tcb, TCB_TS) ? TCP_HDR_MIN + TCP_TS_SPACE : TCP_HDR_MIN;
+}
+
+/* May headers be written in front of the record's bytes, in the buffer where they lie? That takes one direct
+ * segment with all of it, which neither a driver nor another record holds. */
+static inline bool record_has_front(const struct snd_rec *r, uint32_t header)
+{
+    const struct rte_mbuf *m = r->m;
+    return m != NULL && m->next == NULL && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) &&
+           r->off >= NET_FRAME_FRONT + header && (r->off & 1) == 0;
+}
+
+/* m with `len` bytes of payload before `end`, as a segment with a plain header. */
+static inline void frame_send_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m, uint32_t end,
+                                   uint32_t len, uint32_t header, seq_t seq, uint8_t flags)
+{
+    const struct tcp_view v = {
+        .sport = tcb->flow.lport,
+        .dport = tcb->flow.rport,
+        .seq = seq,
+        .ack = tcb->rcv_nxt,
+        .flags = flags,
+        .window = rcv_window_select(t, tcb),
+    };
+    uint8_t *tcp = net_frame_open(t->net, &tcb->path, m, end, header + len);
+    tcp_emit_fixed(tcp, &v, header);
+    if (likely(header > TCP_HDR_MIN))
+        tcp_emit_ts(tcp + TCP_HDR_MIN, tcp_msec(t->ctx->now) + tcb->ts_offset, tcb->ts_recent);
+    net_frame_close(t->net, &tcb->path, m, tcp, header + len, header, &tcb->flow, tcb->ttl, tcb->tos);
+    ack_went_out(tcb);
+    count(&t->ctx->counters, CNT_TCP_OUT);
+    net_frame_send_take(t->net, &tcb->path, m);
+}
+
+/* The record goes out in the buffer where it lies and stays there for another time: the driver gets a
+ * reference of its own. False: not possible. */
+static inline bool frame_transmit(struct tcp *t, struct tcb *tcb, const struct snd_rec *r, uint8_t flags)
+{
+    uint32_t header = plain_header(t, tcb);
+    if (unlikely(header == 0 || !record_has_front(r, header) ||
+                 !net_frame_ok(t->net, &tcb->path, header + r->len)))
+        return false;
+    rte_mbuf_refcnt_set(r->m, 2);
+    frame_send_take(t, tcb, r->m, (uint32_t)r->off + r->len, r->len, header, r->seq, flags | TCP_ACK);
+    return true;
+}
+
+/* ---- in general ---- */
+
 /* An indirect segment for each piece of payload that the record covers. */
 static bool payload_attach(struct tcp *t, const struct snd_rec *r, struct rte_mbuf *head,
                            struct rte_mbuf **tail)
 {
     const struct rte_mbuf *seg = r->m;
-    uint32_t off = r->off, left = r->len;
+    uint32_t off = snd_rec_off(r), left = r->len;
     while (left > 0) {
         uint32_t n = RTE_MIN(left, seg->data_len - off);
         if (n > 0) {
@@ -106,7 +163,7 @@ static bool payload_attach(struct tcp *t, const struct snd_rec *r, struct rte_mb
 
 static void payload_copy(const struct snd_rec *r, struct rte_mbuf *m)
 {
-    mbuf_copy_out(r->m, r->off, rte_pktmbuf_mtod_offset(m, void *, m->data_len), r->len);
+    mbuf_copy_out(r->m, snd_rec_off(r), rte_pktmbuf_mtod_offset(m, void *, m->data_len), r->len);
     m->data_len = (uint16_t)(m->data_len + r->len);
     m->pkt_len = m->data_len;
 }
@@ -173,6 +230,8 @@ int transmit_records(struct tcp *t, struct tcb *tcb, uint32_t first, uint32_t n,
 {
     struct tcp_view v;
     const struct snd_rec *r = snd_rec_at(t, first);
+    if (n == 1 && frame_transmit(t, tcb, r, flags))
+        return 0;
     if ((r->flags & SND_SYN) != 0) {
         options_fill_syn(t, tcb, &v, r->seq);
     } else {
@@ -193,6 +252,14 @@ int transmit_bare(struct tcp *t, struct tcb *tcb, seq_t seq, uint8_t flags)
     int rc = transmit_path(t, tcb);
     if (rc != 0)
         return rc;
+    uint32_t header = plain_header(t, tcb);
+    if (likely(header != 0 && net_frame_ok(t->net, &tcb->path, header))) {
+        struct rte_mbuf *m = mbuf_alloc_hdr(t->ctx);
+        if (m == NULL)
+            return -ENOBUFS;
+        frame_send_take(t, tcb, m, m->data_off, 0, header, seq, flags);
+        return 0;
+    }
     struct tcp_view v;
     view_fill(t, tcb, &v, seq, flags, TCP_OPTIONS_MAX);
     struct rte_mbuf *m = header_make(mbuf_alloc_hdr(t->ctx), &v);

@@ -40,17 +40,9 @@ unsigned tcp_emit_len(const struct tcp_view *v)
 
 unsigned tcp_emit(void *at, const struct tcp_view *v)
 {
-    struct tcp_hdr *h = at;
-    unsigned len = TCP_HDR_MIN + tcp_options_emit(h + 1, &v->opt, (v->flags & TCP_SYN) != 0);
+    unsigned len =
+        TCP_HDR_MIN + tcp_options_emit((uint8_t *)at + TCP_HDR_MIN, &v->opt, (v->flags & TCP_SYN) != 0);
 
-    h->sport = htons(v->sport);
-    h->dport = htons(v->dport);
-    h->seq = htonl(v->seq);
-    h->ack = htonl(v->ack);
-    h->data_offset = (uint8_t)(len << 2);
-    h->flags = v->flags;
-    h->window = htons(v->window);
-    h->check = 0;
-    h->urgent = htons(v->urgent);
+    tcp_emit_fixed(at, v, len);
     return len;
 }

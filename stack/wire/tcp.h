@@ -64,9 +64,32 @@ static inline void tcp_options_parse(const uint8_t *opt, unsigned len, bool syn,
     }
 }
 
+/* Timestamps with their two NOPs, TCP_TS_SPACE bytes. */
+static inline void tcp_emit_ts(void *at, uint32_t tsval, uint32_t tsecr)
+{
+    const uint32_t w[3] = {htonl(0x0101080a), htonl(tsval), htonl(tsecr)};
+    memcpy(at, w, sizeof w);
+}
+
 /* Their encoding, a multiple of 4, and its length. */
 unsigned tcp_options_emit(void *at, const struct tcp_options *o, bool syn);
 unsigned tcp_options_len(const struct tcp_options *o, bool syn);
+
+/* The twenty bytes that every header has; `len` is that of all of it. The checksum field says 0. */
+static inline void tcp_emit_fixed(void *at, const struct tcp_view *v, unsigned len)
+{
+    struct tcp_hdr *h = at;
+
+    h->sport = htons(v->sport);
+    h->dport = htons(v->dport);
+    h->seq = htonl(v->seq);
+    h->ack = htonl(v->ack);
+    h->data_offset = (uint8_t)(len << 2);
+    h->flags = v->flags;
+    h->window = htons(v->window);
+    h->check = 0;
+    h->urgent = htons(v->urgent);
+}
 
 /* Writes a header from the host-order view, checksum field 0, options in Linux's order: a SYN carries
  * MSS, SACK-permitted, timestamps, window scale as `opt.has` says; others timestamps, then as many SACK

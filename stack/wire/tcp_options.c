@@ -170,9 +170,8 @@ unsigned tcp_options_emit(void *at, const struct tcp_options *o, bool syn)
     if (unlikely(syn))
         return (unsigned)(emit_syn(p, o) - (uint8_t *)at);
     if (likely(o->has & TCP_OPT_HAS_TS)) {
-        p = put4(p, OPT_NOP, OPT_NOP, OPT_TS, LEN_TS);
-        p = put32(p, o->tsval);
-        p = put32(p, o->tsecr);
+        tcp_emit_ts(p, o->tsval, o->tsecr);
+        p += TCP_TS_SPACE;
     }
     if (unlikely(o->has & TCP_OPT_HAS_SACK))
         p = emit_sack(p, o);

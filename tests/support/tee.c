@@ -29,19 +29,32 @@ static void tee_write(struct tee *t, nsec_t now, const struct rte_mbuf *m)
         fwrite(rte_pktmbuf_mtod(s, void *), s->data_len, 1, t->pcap);
 }
 
-/* FNV-1a, eight bytes at a time where there are eight. */
-static uint64_t tee_sum(uint64_t sum, const uint8_t *p, size_t n)
+static uint64_t tee_sum_word(uint64_t sum, uint64_t word)
 {
-    for (uint64_t word; n != 0;) {
-        size_t part = n < 8 ? n : 8;
-        word = 0;
-        memcpy(&word, p, part);
-        sum = (sum ^ word) * UINT64_C(0x100000001b3);
-        sum ^= sum >> 29;
-        p += part;
-        n -= part;
+    sum = (sum ^ word) * UINT64_C(0x100000001b3);
+    return sum ^ sum >> 29;
+}
+
+/* FNV-1a, eight bytes at a time. How a packet is cut into buffers makes no difference. */
+static uint64_t tee_sum_packet(uint64_t sum, const struct rte_mbuf *m)
+{
+    uint64_t word = 0;
+    unsigned have = 0;
+    for (const struct rte_mbuf *s = m; s != NULL; s = s->next) {
+        const uint8_t *p = rte_pktmbuf_mtod(s, const uint8_t *);
+        for (size_t left = s->data_len; left != 0;) {
+            size_t part = left < 8 - have ? left : 8 - have;
+            memcpy((uint8_t *)&word + have, p, part);
+            p += part;
+            left -= part;
+            have += (unsigned)part;
+            if (have == 8) {
+                sum = tee_sum_word(sum, word);
+                word = have = 0;
+            }
+        }
     }
-    return sum;
+    return have != 0 ? tee_sum_word(sum, word) : sum;
 }
 
 static uint16_t tee_rx(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
@@ -56,11 +69,10 @@ static uint16_t tee_rx(struct netdev *d, uint16_t queue, nsec_t now, struct rte_
 static uint16_t tee_tx(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
 {
     struct tee *t = tee_of(d);
-    t->sum = tee_sum(t->sum, (const uint8_t *)&now, sizeof(now));
+    t->sum = tee_sum_word(t->sum, now);
     for (uint16_t i = 0; i < n; i++) {
         tee_write(t, now, pkts[i]);
-        for (const struct rte_mbuf *s = pkts[i]; s != NULL; s = s->next)
-            t->sum = tee_sum(t->sum, rte_pktmbuf_mtod(s, uint8_t *), s->data_len);
+        t->sum = tee_sum_packet(t->sum, pkts[i]);
     }
     return netdev_tx_burst(t->inner, queue, now, pkts, n);
 }
