@@ -315,6 +315,8 @@ static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
     while (!rcv_queue_owes_room(t, tcb, mbuf_charge(p->m))) {
         if (reassembly_shed(t, tcb)) /* what is in order is worth more */
             continue;
+        if (rcv_queue_is_capped(t, tcb, mbuf_charge(p->m)) && reassembly_shed_any(t))
+            continue;
         tcb->flags |= TCB_ACK_NOW;
         tcb_touch(t, tcb);
         return step_drop(p, CNT_DROP_TCP_RCVBUF);

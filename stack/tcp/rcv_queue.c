@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mbuf.h"
+#include "tcp/rcv_wait.h"
 #include "tcp/tcp_private.h"
 
 #define RCV_COPY_MAX 256u /* up to here copying is cheaper than holding a buffer */
@@ -15,7 +16,12 @@ static uint32_t seg_charge(const struct rte_mbuf *seg)
 
 bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
 {
-    return tcb->rcvq_charge <= tcb->rcvbuf && t->pinned + charge <= t->pinned_max;
+    return tcb->rcvq_charge <= tcb->rcvbuf && t->pinned + charge <= t->pinned_soft;
+}
+
+bool rcv_queue_is_capped(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
+{
+    return t->pinned + charge > (tcb->rcvq_charge < 2 * charge ? t->pinned_max : t->pinned_soft);
 }
 
 bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
@@ -23,7 +29,7 @@ bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t ch
     /* Small segments are squeezed together, so the bytes of a window pin twice as much and one buffer more.
      */
     uint64_t promised = (uint64_t)tcb->rcvbuf + 2ull * rcv_window_left(tcb) + charge;
-    return tcb->rcvq_charge <= promised && t->pinned + charge <= t->pinned_max;
+    return tcb->rcvq_charge <= promised && !rcv_queue_is_capped(t, tcb, charge);
 }
 
 void rcv_queue_charge(struct tcp *t, struct tcb *tcb, uint32_t bytes)
@@ -215,15 +221,23 @@ static uint32_t round_up_pow2(uint32_t n, unsigned shift)
     return (n + unit - 1) & ~(unit - 1);
 }
 
+uint64_t rcv_window_of_memory(const struct tcp *t)
+{
+    return t->pinned < t->pinned_soft ? (t->pinned_soft - t->pinned) / 4 : 0;
+}
+
 /* RFC 9293 section 3.8.6.2.2 by Linux's rules: nothing below a segment or a sixteenth of the buffer is
  * offered, and without scaling the window moves in whole segments. */
-uint32_t rcv_window_free(const struct tcp *t, const struct tcb *tcb)
+uint32_t rcv_window_look(const struct tcp *t, const struct tcb *tcb, bool *capped)
 {
-    uint32_t full = rcv_window_of_space(tcb->rcvbuf);
+    uint64_t most =
+        RTE_MIN((uint64_t)tcb->rcvbuf, t->pinned_soft / 2); /* a cap below SO_RCVBUF is the buffer */
+    uint32_t full = rcv_window_of_space((uint32_t)most);
     uint32_t mss = RTE_MIN((uint32_t)tcb->rcv_mss, full);
     uint32_t free = tcb->rcvq_charge < tcb->rcvbuf ? rcv_window_of_space(tcb->rcvbuf - tcb->rcvq_charge) : 0;
-    uint64_t cap = t->pinned < t->pinned_max ? (t->pinned_max - t->pinned) / 2 : 0;
-    if (free > cap)
+    uint64_t cap = rcv_window_of_memory(t);
+    *capped = free > cap;
+    if (unlikely(*capped))
         free = (uint32_t)cap;
     if (free < full / 2 && (free < full / 16 || free < mss))
         return 0;
@@ -239,7 +253,10 @@ uint32_t rcv_window_free(const struct tcp *t, const struct tcb *tcb)
 
 uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb)
 {
-    uint32_t left = rcv_window_left(tcb), window = rcv_window_free(t, tcb);
+    bool capped;
+    uint32_t left = rcv_window_left(tcb), window = rcv_window_look(t, tcb, &capped);
+    if (unlikely(capped))
+        rcv_wait_join(t, tcb);
     if (window < left)
         window = round_up_pow2(left, tcb->rcv_wscale);
     uint32_t max = (uint32_t)UINT16_MAX << tcb->rcv_wscale;
@@ -264,7 +281,8 @@ void rcv_window_opened(struct tcp *t, struct tcb *tcb)
     uint32_t left = rcv_window_left(tcb);
     if (left * 2 > rcv_window_of_space(tcb->rcvbuf))
         return;
-    uint32_t window = rcv_window_free(t, tcb);
+    bool capped;
+    uint32_t window = rcv_window_look(t, tcb, &capped);
     if (window == 0 || window < left * 2)
         return;
     tcb->flags |= TCB_ACK_NOW;

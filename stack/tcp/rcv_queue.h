@@ -27,6 +27,8 @@ void rcv_chain_free(struct rte_mbuf *m);
 void rcv_queue_purge(struct tcp *t, struct tcb *tcb);
 /* Would `charge` more bytes be within SO_RCVBUF and the worker's cap? */
 bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
+/* Would the worker's cap refuse it, even for data in order? */
+bool rcv_queue_is_capped(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
 /* The same for data in order: inside a window that was announced before SO_RCVBUF became smaller it is
  * accepted nevertheless, for the peer can do nothing but send it again. */
 bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
@@ -63,8 +65,12 @@ static inline uint32_t rcv_window_of_space(uint32_t bytes)
 /* First window and scale for a SYN (as Linux's tcp_select_initial_window). */
 uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss);
 uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf);
-/* The window that could be announced now, from rcv_nxt, before the rule that it never shrinks. */
-uint32_t rcv_window_free(const struct tcp *t, const struct tcb *tcb);
+/* What one window may be of the worker's free memory: half is for the others, and half of the rest for what
+ * packets pin. */
+uint64_t rcv_window_of_memory(const struct tcp *t);
+/* The window that could be announced now, from rcv_nxt, before the rule that it never shrinks. *capped: the
+ * worker's memory decides, not SO_RCVBUF. */
+uint32_t rcv_window_look(const struct tcp *t, const struct tcb *tcb, bool *capped);
 /* Decides it, records it as announced; the header's 16-bit field. */
 uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb);
 /* A segment of `bytes` came in at a price of `charge`: may the window grow? */

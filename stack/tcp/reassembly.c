@@ -7,6 +7,8 @@
 #include "tcp/rcv_queue.h"
 #include "tcp/tcp_private.h"
 
+#define POOL_RESERVE 32u /* buffers; a burst */
+
 static struct range *range_at(const struct tcp *t, uint32_t i)
 {
     return (struct range *)slab_at(&t->ranges, i);
@@ -15,6 +17,37 @@ static struct range *range_at(const struct tcp *t, uint32_t i)
 static struct assembly *assembly_at(const struct tcp *t, const struct tcb *tcb)
 {
     return (struct assembly *)slab_at(&t->assemblies, tcb->ooo);
+}
+
+/* ---- those that hold data, for when the worker's memory is short ---- */
+
+static struct assembly *holder_at(const struct tcp *t, uint32_t i)
+{
+    return (struct assembly *)slab_at(&t->assemblies, i);
+}
+
+static void holders_add(struct tcp *t, struct assembly *a)
+{
+    uint32_t i = slab_index(&t->assemblies, a);
+    a->next = 0;
+    a->prev = t->ooo_tail;
+    if (t->ooo_tail != 0)
+        holder_at(t, t->ooo_tail)->next = i;
+    else
+        t->ooo_head = i;
+    t->ooo_tail = i;
+}
+
+static void holders_remove(struct tcp *t, struct assembly *a)
+{
+    if (a->prev != 0)
+        holder_at(t, a->prev)->next = a->next;
+    else
+        t->ooo_head = a->next;
+    if (a->next != 0)
+        holder_at(t, a->next)->prev = a->prev;
+    else
+        t->ooo_tail = a->prev;
 }
 
 /* ---- the tree: a treap, heap-ordered by random priorities ---- */
@@ -89,15 +122,16 @@ static uint32_t tree_at_or_after(const struct tcp *t, uint32_t root, seq_t at)
     return found;
 }
 
-static void tree_insert(const struct tcp *t, struct assembly *a, uint32_t i)
+static void tree_insert(struct tcp *t, struct assembly *a, uint32_t i)
 {
     uint32_t lo, hi;
     tree_split(t, a->root, range_at(t, i)->seq, &lo, &hi);
     a->root = tree_join(t, tree_join(t, lo, i), hi);
-    a->n++;
+    if (a->n++ == 0)
+        holders_add(t, a);
 }
 
-static void tree_remove(const struct tcp *t, struct assembly *a, uint32_t i)
+static void tree_remove(struct tcp *t, struct assembly *a, uint32_t i)
 {
     uint32_t lo, mid, hi;
     seq_t seq = range_at(t, i)->seq;
@@ -105,19 +139,22 @@ static void tree_remove(const struct tcp *t, struct assembly *a, uint32_t i)
     tree_split(t, hi, seq + 1, &mid, &hi);
     assert(mid == i);
     a->root = tree_join(t, lo, hi);
-    a->n--;
+    if (--a->n == 0)
+        holders_remove(t, a);
 }
 
 /* ---- one connection's ---- */
 
 static struct assembly *assembly_get(struct tcp *t, struct tcb *tcb)
 {
-    if (tcb->ooo == 0)
-        tcb->ooo = slab_alloc(&t->assemblies);
+    if (tcb->ooo != 0)
+        return assembly_at(t, tcb);
+    tcb->ooo = slab_alloc(&t->assemblies);
     if (tcb->ooo == 0) {
         count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
         return NULL;
     }
+    assembly_at(t, tcb)->tcb = tcb_index(t, tcb);
     return assembly_at(t, tcb);
 }
 
@@ -193,6 +230,11 @@ bool reassembly_shed(struct tcp *t, struct tcb *tcb)
     count(&t->ctx->counters, CNT_TCP_OOO_SHED);
     assembly_put(t, tcb);
     return true;
+}
+
+bool reassembly_shed_any(struct tcp *t)
+{
+    return t->ooo_head != 0 && reassembly_shed(t, tcb_at(t, holder_at(t, t->ooo_head)->tcb));
 }
 
 /* ---- SACK blocks ---- */
@@ -327,10 +369,17 @@ static uint32_t piece_place(struct tcp *t, struct tcb *tcb, struct assembly *a, 
     return i;
 }
 
-/* Data nearer to rcv_nxt is worth more: makes room by shedding what lies farther out than seq. */
-static bool reassembly_make_room(struct tcp *t, struct tcb *tcb, seq_t seq, uint32_t charge)
+/* Would the wire soon have no buffer left, not even for what fills the hole? Asked for out-of-order data
+ * only: looking into a pool is not cheap. */
+static bool pool_is_low(const struct rte_mbuf *m)
 {
-    while (!rcv_queue_has_room(t, tcb, charge)) {
+    return rte_mempool_avail_count(m->pool) < POOL_RESERVE;
+}
+
+/* Data nearer to rcv_nxt is worth more: makes room by shedding what lies farther out than seq. */
+static bool reassembly_make_room(struct tcp *t, struct tcb *tcb, seq_t seq, const struct rte_mbuf *m)
+{
+    while (!rcv_queue_has_room(t, tcb, mbuf_charge(m)) || pool_is_low(m)) {
         uint32_t i = tcb->ooo != 0 ? tree_at_or_after(t, assembly_at(t, tcb)->root, seq) : 0;
         if (i == 0 || !reassembly_shed(t, tcb))
             return false;
@@ -342,7 +391,7 @@ bool reassembly_insert_take(struct tcp *t, struct tcb *tcb, seq_t seq, struct rt
 {
     struct piece p = {.seq = seq, .end = seq + bytes, .m = m};
     struct assembly *a = NULL;
-    if (reassembly_make_room(t, tcb, seq, mbuf_charge(m)))
+    if (reassembly_make_room(t, tcb, seq, m))
         a = assembly_get(t, tcb);
     if (a == NULL) {
         rte_pktmbuf_free(m);

@@ -26,6 +26,8 @@ struct range {
 };
 
 struct assembly {
+    uint32_t tcb;
+    uint32_t next, prev; /* of those that hold data: struct tcp's ooo_head */
     uint32_t root;
     uint32_t n;
     uint32_t charge;
@@ -53,6 +55,8 @@ void reassembly_duplicate(struct tcp *t, struct tcb *tcb, seq_t left, seq_t righ
 unsigned reassembly_sack_blocks(struct tcp *t, struct tcb *tcb, struct sack_block *out, unsigned max);
 /* Frees the range farthest from rcv_nxt; false when there is none: memory is short. */
 bool reassembly_shed(struct tcp *t, struct tcb *tcb);
+/* The same of whichever connection has held such data longest: the worker's memory is short. */
+bool reassembly_shed_any(struct tcp *t);
 void reassembly_purge(struct tcp *t, struct tcb *tcb);
 
 /* Is there a hole before something that we hold? */

@@ -147,7 +147,8 @@ struct tcb *tcb_take_touched(struct tcp *t)
         tcb->touched = dead ? TCB_FREED : 0;
         if (!dead)
             return tcb;
-        slab_free(&t->tcbs, i);
+        if (!tcb->rcv_waits) /* else when its turn there has come */
+            slab_free(&t->tcbs, i);
     }
     return NULL;
 }

@@ -142,11 +142,12 @@ struct tcb {
     uint32_t srtt;   /* us, times 8; 0: no sample yet */
     uint32_t rttvar; /* us, times 4 */
 
-    uint8_t rexmt_kind;   /* enum rexmt_kind */
-    uint8_t ka_probes;    /* keepalive probes without an answer */
-    uint8_t timers;       /* TCB_TIMER_* in force; timers.h */
-    uint8_t cwnd_limited; /* what was last sent ended at cwnd, so it may grow */
-    uint32_t rexmt_at;    /* wheel ticks, low 32 bits */
+    uint8_t rexmt_kind;    /* enum rexmt_kind */
+    uint8_t ka_probes : 7; /* keepalive probes without an answer */
+    uint8_t rcv_waits : 1; /* rcv_wait.h: for memory to open its window */
+    uint8_t timers;        /* TCB_TIMER_* in force; timers.h */
+    uint8_t cwnd_limited;  /* what was last sent ended at cwnd, so it may grow */
+    uint32_t rexmt_at;     /* wheel ticks, low 32 bits */
     uint32_t delack_at;
     uint32_t slow_at;        /* keepalive, FIN-WAIT-2 */
     uint32_t retrans_since;  /* ms; first retransmission of what is now outstanding; 0: none */

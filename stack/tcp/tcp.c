@@ -33,6 +33,8 @@ static int slabs_init(struct tcp *t)
         rc = slab_init(&t->opts, mem, sizeof(struct tcp_opts), conns);
     if (rc == 0)
         rc = slab_init(&t->listeners, mem, sizeof(struct listener), LISTENERS_MAX);
+    if (rc == 0)
+        rc = rcv_wait_init(t);
     return rc;
 }
 
@@ -45,6 +47,7 @@ static void slabs_fini(struct tcp *t)
     slab_fini(&t->boards);
     slab_fini(&t->opts);
     slab_fini(&t->listeners);
+    rcv_wait_fini(t);
 }
 
 static int tables_init(struct tcp *t)
@@ -79,10 +82,17 @@ static void tables_fini(struct tcp *t)
     syn_queue_fini(t);
 }
 
+/* Of the last eighth everybody may have a segment: who reads what comes goes on, though others do not. */
+void tcp_set_memory(struct tcp *t, uint64_t bytes)
+{
+    t->pinned_max = bytes;
+    t->pinned_soft = bytes - bytes / 8;
+}
+
 int tcp_init(struct tcp *t, struct context *ctx, struct net *net)
 {
     *t = (struct tcp){.ctx = ctx, .net = net, .fastpath = true};
-    t->pinned_max = (uint64_t)ctx->tun->tcp_mem_mb << 20;
+    tcp_set_memory(t, (uint64_t)ctx->tun->tcp_mem_mb << 20);
     int rc = slabs_init(t);
     if (rc == 0)
         rc = tables_init(t);
@@ -121,6 +131,8 @@ void tcp_timer(struct tcp *t, struct wheel_node *node)
 void tcp_output_touched(struct tcp *t)
 {
     struct tcb *tcb;
+    if (t->rcv_wait.head != 0)
+        rcv_wait_serve(t);
     uint32_t last = t->touched_tail; /* one that touches itself again waits for the next round */
     while ((tcb = tcb_take_touched(t)) != NULL) {
         output_run(t, tcb);

@@ -19,6 +19,8 @@ struct tcb; /* tcp/tcb.h; starts with struct endpoint ep */
 
 int tcp_init(struct tcp *t, struct context *ctx, struct net *net);
 void tcp_fini(struct tcp *t);
+/* What all receive queues together may pin, bytes of packet buffers; from the start on it is tcp_mem_mb. */
+void tcp_set_memory(struct tcp *t, uint64_t bytes);
 
 /* ---- the wire's side, called by the worker ---- */
 

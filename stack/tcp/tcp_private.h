@@ -8,6 +8,7 @@
 #include "tcp/isn.h"
 #include "tcp/listener.h"
 #include "tcp/ports.h"
+#include "tcp/rcv_wait.h"
 #include "tcp/syn_cookie.h"
 #include "tcp/syn_queue.h"
 #include "tcp/table.h"
@@ -31,10 +32,13 @@ struct tcp {
     struct syn_queue syn_queue;
     struct syn_cookies syn_cookies;
     struct time_wait_list time_wait;
+    struct rcv_wait rcv_wait;
+    uint32_t ooo_head, ooo_tail;         /* assemblies that hold data, longest first; 0: none */
     uint32_t touched_head, touched_tail; /* tcb indices, 0: none */
     uint32_t default_opts;
-    uint64_t pinned;     /* bytes of packet buffers held by receive queues and reassembly */
-    uint64_t pinned_max; /* tcp_mem_mb */
+    uint64_t pinned;      /* bytes of packet buffers held by receive queues and reassembly */
+    uint64_t pinned_max;  /* tcp_set_memory */
+    uint64_t pinned_soft; /* from here on only for connections that hold next to nothing */
     uint32_t orphans;
     uint32_t n_listening, n_syn_sent;
     uint32_t challenge_left; /* RFC 5961 section 7: challenge ACKs left in this second */

@@ -35,6 +35,8 @@ static void sim_tunables(const struct scenario *sc, struct host *h)
     h->tun.tcp_timestamps = sc->timestamps;
     h->tun.tcp_window_scaling = sc->wscale;
     h->tun.offload = sc->offload;
+    if (sc->pool_limit != 0) /* a closed socket outlasts the peer's stall, though memory refuses its data */
+        h->tun.tcp_orphan_retries = 15;
 }
 
 static bool sim_build(struct sim *s, const struct sim_options *opt)
@@ -72,6 +74,8 @@ static bool sim_build(struct sim *s, const struct sim_options *opt)
         if (s->tee[i] == NULL || !world_start(&s->w, &s->w.host[i], s->tee[i], addr[i], s->out->why))
             return sim_fail(s, s->tee[i] == NULL ? "the capture cannot be written" : s->out->why);
         s->w.host[i].worker.tcp.fastpath = !opt->slow_path;
+        if (sc->pool_limit != 0) /* as the programs clamp tcp_mem: receive queues never empty the pool */
+            tcp_set_memory(&s->w.host[i].worker.tcp, (uint64_t)sc->pool_limit * WORLD_DATA_ROOM / 2);
     }
     return true;
 }

@@ -11,7 +11,6 @@
 
 #define WORLD_START       NSEC_PER_SEC /* not 0, so that "never" and "long ago" differ */
 #define WORLD_POOL        65536
-#define WORLD_DATA_ROOM   2176
 #define WORLD_HDR_ROOM    512
 #define WORLD_MAX_ROUNDS  200000 /* at one moment */
 #define WORLD_IDLE_ROUNDS 4      /* without anything done, though an engine says that there is work */

@@ -12,8 +12,9 @@
 #include "netdev/netdev.h"
 #include "posix/engine.h"
 
-#define WORLD_HOSTS 8
-#define WORLD_WHY   512
+#define WORLD_HOSTS     8
+#define WORLD_WHY       512
+#define WORLD_DATA_ROOM 2176 /* bytes of a packet buffer */
 
 struct host {
     struct worker worker;
