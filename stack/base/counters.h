@@ -99,6 +99,12 @@
     COUNTER(TCP_RTO, "tcp.rto", "retransmission time-outs")                                          \
     COUNTER(TCP_TIMEOUTS_FATAL, "tcp.timeouts_fatal", "connections given up after too many time-outs")\
     COUNTER(TCP_FAST_RECOVERY, "tcp.fast_recovery", "times that fast recovery began")                \
+    COUNTER(TCP_ECN_CE, "tcp.ecn_ce", "segments with data that arrived with a mark of congestion")   \
+    COUNTER(TCP_ECN_REDUCED, "tcp.ecn_reduced", "reductions of the window because the peer echoed a mark")\
+    COUNTER(TCP_HYSTART_CSS, "tcp.hystart_css", "slow starts that went on slower because round trips rose")\
+    COUNTER(TCP_HYSTART_EXIT, "tcp.hystart_exit", "slow starts that HyStart++ ended")                \
+    COUNTER(TCP_IDLE_RESTART, "tcp.idle_restart", "windows reduced because nothing was sent for an RTO")\
+    COUNTER(TCP_APP_LIMITED, "tcp.app_limited", "windows reduced because the application did not use them")\
     COUNTER(TCP_OOO_SHED, "tcp.ooo_shed", "out-of-order ranges given up because memory was short")   \
     COUNTER(TCP_OOO, "tcp.out_of_order", "segments queued out of order")                             \
     COUNTER(TCP_PROBES, "tcp.probes", "zero-window and keepalive probes sent")                       \

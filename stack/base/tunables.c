@@ -48,6 +48,7 @@ const struct tunable_desc tunable_table[] = {
     BOOL(tcp_dsack, "on", "RFC 2883 reports of duplicates"),
     BOOL(tcp_window_scaling, "on", "RFC 7323 window scale"),
     U32(tcp_ecn, 0, 2, "2", "RFC 3168: 0 never, 1 ask and answer, 2 answer only"),
+    BOOL(tcp_ecn_fallback, "on", "a SYN that is sent again does not ask for ECN"),
     U32(tcp_syn_retries, 1, 127, "6", "SYNs sent again before ETIMEDOUT"),
     U32(tcp_synack_retries, 0, 255, "5", "SYN-ACKs sent again before a half-open connection is dropped"),
     U32(tcp_retries2, 1, 255, "15", "retransmission timeouts before ETIMEDOUT"),
@@ -71,7 +72,8 @@ const struct tunable_desc tunable_table[] = {
     BOOL(tcp_slow_start_after_idle, "on", "shrink the window after an idle time (RFC 2861)"),
     BOOL(tcp_abort_on_overflow, "off", "reset connections that the accept queue has no room for"),
     U32(tcp_syncookies, 0, 2, "1", "SYN cookies: 0 never, 1 when the SYN queue is full, 2 always"),
-    CHOICE(tcp_congestion_control, "reno", "reno", "congestion control"),
+    CHOICE(tcp_congestion_control, "cubic|reno", "cubic", "congestion control"),
+    BOOL(tcp_hystart, "on", "RFC 9406 HyStart++ in the first slow start of cubic"),
     {.name = NULL},
 };
 

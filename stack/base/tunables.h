@@ -42,7 +42,8 @@ struct tunables {
     uint32_t tcp_max_syn_backlog, somaxconn, tcp_max_connections;
     uint32_t tcp_mem_mb; /* cap of the worker on bytes pinned by receive queues, MiB */
     uint32_t tcp_slow_start_after_idle, tcp_abort_on_overflow, tcp_syncookies;
-    uint32_t tcp_congestion_control; /* index into tcp/congestion's list, and into the choices: 0 reno */
+    uint32_t tcp_congestion_control; /* index into tcp/congestion's list, and into the choices */
+    uint32_t tcp_hystart, tcp_ecn_fallback;
 };
 
 struct tunable_desc {

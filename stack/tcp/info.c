@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#include "tcp/ecn.h"
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/rtt.h"
@@ -39,7 +40,9 @@ void info_fill(const struct tcp *t, const struct tcb *tcb, struct tcp_info *out)
     out->tcpi_backoff = tcb->backoff;
     out->tcpi_options = (uint8_t)((tcb_is(tcb, TCB_TS) ? TCPI_OPT_TIMESTAMPS : 0) |
                                   (tcb_is(tcb, TCB_SACK) ? TCPI_OPT_SACK : 0) |
-                                  (tcb_is(tcb, TCB_WSCALE) ? TCPI_OPT_WSCALE : 0));
+                                  (tcb_is(tcb, TCB_WSCALE) ? TCPI_OPT_WSCALE : 0) |
+                                  ((tcb->ecn & ECN_OK) != 0 ? TCPI_OPT_ECN : 0) |
+                                  ((tcb->ecn & ECN_SEEN) != 0 ? TCPI_OPT_ECN_SEEN : 0));
     out->tcpi_snd_wscale = tcb->snd_wscale & 15;
     out->tcpi_rcv_wscale = tcb->rcv_wscale & 15;
     out->tcpi_rto = rtt_rto_backed_off(t, tcb);

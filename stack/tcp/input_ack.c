@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/input.h"
 #include "tcp/options.h"
 #include "tcp/rcv_tuning.h"
@@ -55,19 +56,20 @@ static void ack_clean(struct tcp *t, struct tcb *tcb, seq_t ack, struct ack_even
 }
 
 /* RFC 6298 section 3, RFC 7323 section 4: where a retransmission makes a sample ambiguous, the echoed
- * timestamp tells which transmission was meant. */
-static void ack_measure(struct tcp *t, struct tcb *tcb, const struct pkt *p, uint32_t rtt_us)
+ * timestamp tells which transmission was meant. The sample, us; 0: none. */
+static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct pkt *p, uint32_t rtt_us)
 {
     if (rtt_us == UINT32_MAX) {
         if (!tcb_is(tcb, TCB_TS) || (p->tcp.opt.has & TCP_OPT_HAS_TS) == 0 || p->tcp.opt.tsecr == 0)
-            return;
+            return 0;
         uint32_t ms = tcp_msec(t->ctx->now) + tcb->ts_offset - p->tcp.opt.tsecr;
         if (ms > RTT_RTO_MAX_US / USEC_PER_MSEC)
-            return;
+            return 0;
         rtt_us = (ms != 0 ? ms : 1) * USEC_PER_MSEC;
     }
     rtt_sample(tcb, rtt_us);
     tcb->backoff = 0; /* RFC 6298 (5.7): the back-off holds until there is a valid sample */
+    return rtt_us;
 }
 
 /* ---- the window ---- */
@@ -144,7 +146,7 @@ static void ack_advance(struct tcp *t, struct tcb *tcb, const struct pkt *p, str
     ack_clean(t, tcb, p->tcp.ack, e, &rtt_us);
     tcb->snd_una = p->tcp.ack;
     e->advanced = true;
-    ack_measure(t, tcb, p, rtt_us);
+    e->rtt_us = ack_measure(t, tcb, p, rtt_us);
     timers_data_acked(t, tcb);
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
@@ -162,9 +164,10 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
         ack_advance(t, tcb, p, &e);
     bool window_changed = window_update(tcb, v);
     e.duplicate = bare && outstanding && !window_changed;
+    e.ece = ecn_echoed(tcb, v->flags);
     if ((v->opt.has & TCP_OPT_HAS_SACK) != 0)
         recovery_sack(t, tcb, &v->opt, &e);
-    if (outstanding && (e.advanced || e.duplicate || e.delivered > 0))
+    if (outstanding && (e.advanced || e.duplicate || e.delivered > 0 || e.ece))
         recovery_on_ack(t, tcb, &e);
     probing_answered(t, tcb);
     if (tcb->sndq_head != 0 && (e.advanced || window_changed || e.duplicate || e.delivered > 0))

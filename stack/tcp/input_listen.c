@@ -2,6 +2,7 @@
 /* Passive opens: SYN at a listener (RFC 9293 section 3.10.7.2), and segments for a half-open connection,
  * which is SYN-RECEIVED (section 3.10.7.4) in compact form. */
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/input.h"
 #include "tcp/options.h"
 #include "tcp/rtt.h"
@@ -88,6 +89,7 @@ static void child_take_over(struct tcp *t, struct tcb *child, const struct half_
     child->flags |= ((h->opts & HALF_OPEN_TS) != 0 ? TCB_TS : 0) |
                     ((h->opts & HALF_OPEN_SACK) != 0 ? TCB_SACK : 0) |
                     ((h->opts & HALF_OPEN_WSCALE) != 0 ? TCB_WSCALE : 0);
+    child->ecn = (h->opts & HALF_OPEN_ECN) != 0 ? ECN_OK : 0;
     options_update_mss(t, child);
     congestion_start(t, child);
     if (h->level == 0 && (h->opts & HALF_OPEN_COOKIE) == 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/mbuf.h"
+#include "tcp/ecn.h"
 #include "tcp/input.h"
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
@@ -215,9 +216,11 @@ static void schedule_ack(struct tcp *t, struct tcb *tcb)
         timers_ack_delayed(t, tcb);
 }
 
-static void data_arrived(struct tcp *t, struct tcb *tcb, uint32_t len)
+static void data_arrived(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 {
-    measure_rcv_mss(tcb, len);
+    measure_rcv_mss(tcb, p->data_len);
+    if (tcb->ecn != 0)
+        ecn_data_arrived(t, tcb, p);
     tcb->last_data_rcv = tcp_msec(t->ctx->now);
 }
 
@@ -226,7 +229,7 @@ void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
     uint32_t len = p->data_len;
     struct rte_mbuf *m = payload_take(p);
     uint32_t charge = tcb->rcvq_charge;
-    data_arrived(t, tcb, len);
+    data_arrived(t, tcb, p);
     rcv_queue_append_take(t, tcb, m);
     rcv_window_grow(t, tcb, len, tcb->rcvq_charge - charge);
     if (tcb->ooo != 0) {
@@ -244,7 +247,7 @@ void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
 static void text_out_of_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     uint32_t len = p->data_len;
-    data_arrived(t, tcb, len);
+    data_arrived(t, tcb, p);
     tcb->flags &= ~TCB_PINGPONG;
     options_quick_acks(t, tcb);
     reassembly_insert_take(t, tcb, p->tcp.seq, payload_take(p), len);

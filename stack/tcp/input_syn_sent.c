@@ -2,6 +2,7 @@
 /* Segment arrival in SYN-SENT: RFC 9293 section 3.10.7.3. */
 #include <errno.h>
 
+#include "tcp/ecn.h"
 #include "tcp/input.h"
 #include "tcp/options.h"
 #include "tcp/recovery.h"
@@ -39,6 +40,7 @@ static void take_syn(struct tcp *t, struct tcb *tcb, struct pkt *p)
     tcb->snd_wl1 = p->tcp.seq;
     tcb->snd_wl2 = p->tcp.ack;
     options_agree(t, tcb, &p->tcp.opt);
+    ecn_syn_received(tcb, p->tcp.flags);
 }
 
 /* SYN and ACK: the active open is done. What else the segment carries is taken like any other's. */

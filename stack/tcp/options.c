@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tcp/options.h"
 
+#include "tcp/ecn.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
@@ -28,6 +29,7 @@ void options_fill_syn(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t 
         .flags = TCP_SYN | (answer ? TCP_ACK : 0),
         .opt = {.has = TCP_OPT_HAS_MSS, .mss = mss},
     };
+    v->flags |= ecn_syn_flags(t, tcb, seq != tcb->snd_nxt);
     if (tcb_is(tcb, TCB_TS)) {
         v->opt.has |= TCP_OPT_HAS_TS;
         v->opt.tsval = tcp_msec(t->ctx->now) + tcb->ts_offset;

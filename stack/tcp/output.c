@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/snd_queue.h"
@@ -106,7 +107,7 @@ static uint32_t burst_size(struct tcp *t, struct tcb *tcb, uint32_t i, uint32_t 
     const struct snd_rec *r = snd_rec_at(t, i);
     uint32_t max = net_path_tso(t->net, &tcb->path), n = 1;
     *len = r->len;
-    if (max == 0 || tcb_is(tcb, TCB_URG_OUT) || (r->flags & SND_SYN) != 0)
+    if (max == 0 || tcb_is(tcb, TCB_URG_OUT) || (tcb->ecn & ECN_QUEUE_CWR) != 0 || (r->flags & SND_SYN) != 0)
         return 1;
     if (max > OUTPUT_BURST_BYTES)
         max = OUTPUT_BURST_BYTES;
@@ -151,22 +152,10 @@ static uint8_t burst_flags(struct tcp *t, uint32_t i, uint32_t n)
     return rec_wire_flags(snd_rec_at(t, i));
 }
 
-/* RFC 5681 section 4.1, where tcp_slow_start_after_idle asks for it. */
-static void restart_after_idle(struct tcp *t, struct tcb *tcb)
-{
-    uint32_t idle = tcp_msec(t->ctx->now) - tcb->last_snd;
-    if (tcb->packets_out == 0 && t->ctx->tun->tcp_slow_start_after_idle && tcb->srtt != 0 &&
-        idle > rtt_rto(t, tcb) / USEC_PER_MSEC && tcb->cwnd > t->ctx->tun->tcp_initial_cwnd)
-        tcb->cwnd = t->ctx->tun->tcp_initial_cwnd;
-}
-
 /* May one more new record go, as far as the network is concerned? A FIN alone always may. */
-static bool network_allows(struct tcb *tcb, const struct snd_rec *r)
+static bool network_allows(const struct tcb *tcb, const struct snd_rec *r)
 {
-    if (congestion_in_flight(tcb) < tcb->cwnd || (r->len == 0 && (r->flags & SND_FIN) != 0))
-        return true;
-    tcb->cwnd_limited = 1;
-    return false;
+    return congestion_in_flight(tcb) < tcb->cwnd || (r->len == 0 && (r->flags & SND_FIN) != 0);
 }
 
 static void output_new(struct tcp *t, struct tcb *tcb)
@@ -174,8 +163,9 @@ static void output_new(struct tcp *t, struct tcb *tcb)
     uint32_t i;
     if (tcb->sndq_unsent == 0)
         return;
-    restart_after_idle(t, tcb);
-    tcb->cwnd_limited = 0;
+    seq_t begin = tcb->snd_nxt;
+    if (tcb->packets_out == 0 && tcb->snd_wnd != 0)
+        congestion_tx_start(t, tcb);
     while ((i = tcb->sndq_unsent) != 0) {
         struct snd_rec *r = snd_rec_at(t, i);
         if (!network_allows(tcb, r) || held_back(tcb, r))
@@ -189,9 +179,7 @@ static void output_new(struct tcp *t, struct tcb *tcb)
             break;
         went_out(t, tcb, n);
     }
-    /* In slow start half of cwnd in use is use enough (RFC 7661's concern, Linux's rule). */
-    if (tcb->cwnd < tcb->ssthresh && tcb->cwnd < 2 * tcb->packets_out)
-        tcb->cwnd_limited = 1;
+    congestion_sent(t, tcb, tcb->snd_nxt != begin);
 }
 
 /* ---- all together ---- */

@@ -209,15 +209,33 @@ static void enter_fast(struct tcp *t, struct tcb *tcb, struct board *b)
     tcb->recover = tcb->snd_nxt;
     b->prior_cwnd = tcb->cwnd;
     b->prr_delivered = b->prr_out = 0;
-    tcb->ssthresh = congestion_of(tcb)->ssthresh(t, tcb);
-    tcb->cwnd_cnt = 0;
+    congestion_reduce(t, tcb);
     count(&t->ctx->counters, CNT_TCP_FAST_RECOVERY);
+}
+
+/* RFC3168-6.1.2: as if a segment were lost, but none is. */
+static void enter_cwr(struct tcp *t, struct tcb *tcb, struct board *b)
+{
+    tcb->recovery = RECOVERY_CWR;
+    tcb->recover = tcb->snd_nxt;
+    b->prior_cwnd = tcb->cwnd;
+    b->prr_delivered = b->prr_out = 0;
+    congestion_reduce(t, tcb);
+    count(&t->ctx->counters, CNT_TCP_ECN_REDUCED);
+}
+
+/* Of a reduction without loss the end is when something *above* is acknowledged: until then the peer may
+ * not have seen that we have reduced, and goes on saying so. */
+static bool is_over(const struct tcb *tcb)
+{
+    return tcb->recovery == RECOVERY_CWR ? seq_gt(tcb->snd_una, tcb->recover)
+                                         : seq_geq(tcb->snd_una, tcb->recover);
 }
 
 static void leave(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->recovery == RECOVERY_FAST || tcb->recovery == RECOVERY_CWR)
-        tcb->cwnd = tcb->ssthresh;
+        congestion_reduced(t, tcb);
     if (!tcb_is(tcb, TCB_SACK))
         tcb->sacked_out = 0;
     tcb->recovery = tcb->sacked_out != 0 ? RECOVERY_DISORDER : RECOVERY_OPEN;
@@ -225,9 +243,10 @@ static void leave(struct tcp *t, struct tcb *tcb)
 
 static void grow(struct tcp *t, struct tcb *tcb, const struct ack_event *e)
 {
-    if (e->acked > 0 && tcb->cwnd_limited)
-        congestion_of(tcb)->on_ack(
-            t, tcb, e->delivered); /* what duplicates or SACKs told before grew nothing twice */
+    struct cong_ack a = {e->delivered,
+                         e->rtt_us}; /* what duplicates or SACKs told before grew nothing twice */
+    if (e->acked > 0)
+        congestion_on_ack(t, tcb, &a);
 }
 
 static void judge(struct tcp *t, struct tcb *tcb, struct board *b)
@@ -246,6 +265,11 @@ static void on_ack_calm(struct tcp *t, struct tcb *tcb, struct board *b, const s
         prr_update(tcb, b, e);
         return;
     }
+    if (e->ece) {
+        enter_cwr(t, tcb, b);
+        prr_update(tcb, b, e);
+        return;
+    }
     tcb->recovery = tcb->sacked_out != 0 ? RECOVERY_DISORDER : RECOVERY_OPEN;
     grow(t, tcb, e);
 }
@@ -261,7 +285,7 @@ static void on_ack_fast(struct tcp *t, struct tcb *tcb, struct board *b, const s
 
 void recovery_on_ack(struct tcp *t, struct tcb *tcb, struct ack_event *e)
 {
-    if (tcb->recovery == RECOVERY_OPEN && tcb->sacked_out == 0 && !e->duplicate) {
+    if (tcb->recovery == RECOVERY_OPEN && tcb->sacked_out == 0 && !e->duplicate && !e->ece) {
         grow(t, tcb, e);
         return;
     }
@@ -274,7 +298,7 @@ void recovery_on_ack(struct tcp *t, struct tcb *tcb, struct ack_event *e)
         else if (e->duplicate && tcb->recovery != RECOVERY_LOSS)
             count_duplicate(tcb, e);
     }
-    if (tcb->recovery >= RECOVERY_CWR && seq_geq(tcb->snd_una, tcb->recover))
+    if (tcb->recovery >= RECOVERY_CWR && is_over(tcb))
         leave(t, tcb);
     switch (tcb->recovery) {
     case RECOVERY_FAST:
@@ -314,8 +338,7 @@ void recovery_on_timeout(struct tcp *t, struct tcb *tcb)
     forget_sacked_if_reneged(t, tcb);
     bool first = tcb->recovery <= RECOVERY_DISORDER || seq_geq(tcb->snd_una, tcb->recover) ||
                  (tcb->recovery != RECOVERY_LOSS && tcb->retries == 0);
-    if (first)
-        tcb->ssthresh = congestion_of(tcb)->ssthresh(t, tcb);
+    congestion_on_timeout(t, tcb, first);
     if (!tcb_is(tcb, TCB_SACK))
         tcb->sacked_out = 0;
     /* RFC 2018 section 8: the receiver may have given up what it had SACKed. */
@@ -334,9 +357,6 @@ void recovery_on_timeout(struct tcp *t, struct tcb *tcb)
         b->retrans_hint = 0;
         b->lost_edge = tcb->snd_nxt;
     }
-    tcb->cwnd = 1;
-    tcb->cwnd_cnt = 0;
-    tcb->cwnd_limited = 1;
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_LOSS;
 }
@@ -374,6 +394,6 @@ uint32_t recovery_next(struct tcp *t, struct tcb *tcb)
 
 void recovery_sent(struct tcp *t, struct tcb *tcb, uint32_t n)
 {
-    if (tcb->recovery == RECOVERY_FAST && tcb->board != 0)
+    if ((tcb->recovery == RECOVERY_FAST || tcb->recovery == RECOVERY_CWR) && tcb->board != 0)
         board_at(t, tcb)->prr_out += n;
 }

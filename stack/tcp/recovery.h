@@ -27,8 +27,10 @@ struct board {
 struct ack_event {
     uint32_t acked;     /* records now acknowledged cumulatively */
     uint32_t delivered; /* records that left the network: acked for the first time, or SACKed */
+    uint32_t rtt_us;    /* round trip that it measured; 0: none */
     bool advanced;      /* snd_una moved */
     bool duplicate;     /* RFC 5681 section 2's definition */
+    bool ece;           /* the network is congested, says the peer (ecn.h) */
 };
 
 /* Marks what the SACK blocks cover; adds to e->delivered. */

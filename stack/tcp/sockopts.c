@@ -235,8 +235,7 @@ static int set_congestion(struct tcp *t, struct tcb *tcb, const char *name, sock
     int i = congestion_find(name, strnlen(name, len));
     if (i < 0)
         return i;
-    tcb->cong = (uint8_t)i;
-    congestion_of(tcb)->init(t, tcb);
+    congestion_choose(t, tcb, (uint8_t)i);
     return 0;
 }
 

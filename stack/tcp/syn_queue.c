@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tcp/syn_queue.h"
 
+#include "tcp/ecn.h"
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/rtt.h"
@@ -89,6 +90,8 @@ static uint8_t agreed_options(const struct tcp *t, const struct pkt *p)
         opts |= HALF_OPEN_SACK;
     if ((p->tcp.opt.has & TCP_OPT_HAS_WSCALE) != 0 && tun->tcp_window_scaling)
         opts |= HALF_OPEN_WSCALE;
+    if (ecn_syn_asks(t, p))
+        opts |= HALF_OPEN_ECN;
     return opts;
 }
 
@@ -179,7 +182,7 @@ void syn_queue_send_syn_ack(struct tcp *t, struct half_open *h)
         .dport = h->flow.rport,
         .seq = h->iss,
         .ack = h->irs + 1,
-        .flags = TCP_SYN | TCP_ACK,
+        .flags = TCP_SYN | TCP_ACK | ((h->opts & HALF_OPEN_ECN) != 0 ? TCP_ECE : 0),
         .window = (uint16_t)syn_queue_window(t, h),
         .opt = {.has = TCP_OPT_HAS_MSS,
                 .mss = options_announced_mss(t, &h->path, opts_of(t, parent)->maxseg)},

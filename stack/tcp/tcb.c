@@ -77,6 +77,7 @@ static void tcb_release_queues(struct tcp *t, struct tcb *tcb)
     snd_queue_purge(t, tcb);
     reassembly_purge(t, tcb);
     recovery_forget(t, tcb);
+    congestion_release(t, tcb);
 }
 
 void tcb_free(struct tcp *t, struct tcb *tcb)

@@ -125,17 +125,17 @@ struct tcb {
     uint32_t lost_out;    /* of those: thought lost */
     uint32_t retrans_out; /* of those: retransmitted since thought lost */
 
-    uint32_t cwnd;     /* segments, as on Linux */
-    uint32_t ssthresh; /* segments */
-    uint32_t cwnd_cnt; /* acknowledged since cwnd last grew, congestion avoidance */
-    seq_t recover;     /* RFC 6582: recovery ends when this is acknowledged */
-    uint32_t board;    /* recovery.h: there while something is dubious; 0: none */
-    uint8_t recovery;  /* enum recovery_state */
-    uint8_t cong;      /* congestion_table index */
-    uint8_t backoff;   /* doublings of rto, or of the persist interval */
-    uint8_t retries;   /* time-outs in a row, or unanswered probes */
-    uint16_t snd_mss;  /* payload bytes of a full segment, options of established state allowed for */
-    uint16_t rcv_mss;  /* estimate of what the peer sends, for delayed ACKs and window updates */
+    uint32_t cwnd;       /* segments, as on Linux */
+    uint32_t ssthresh;   /* segments */
+    uint32_t cong_state; /* congestion.h: there once the window was in use; 0: none */
+    seq_t recover;       /* RFC 6582: recovery ends when this is acknowledged */
+    uint32_t board;      /* recovery.h: there while something is dubious; 0: none */
+    uint8_t recovery;    /* enum recovery_state */
+    uint8_t cong;        /* congestion_table index */
+    uint8_t backoff;     /* doublings of rto, or of the persist interval */
+    uint8_t retries;     /* time-outs in a row, or unanswered probes */
+    uint16_t snd_mss;    /* payload bytes of a full segment, options of established state allowed for */
+    uint16_t rcv_mss;    /* estimate of what the peer sends, for delayed ACKs and window updates */
     uint8_t snd_wscale, rcv_wscale;
     uint8_t ttl, tos;
 
@@ -146,7 +146,7 @@ struct tcb {
     uint8_t ka_probes : 7; /* keepalive probes without an answer */
     uint8_t rcv_waits : 1; /* rcv_wait.h: for memory to open its window */
     uint8_t timers;        /* TCB_TIMER_* in force; timers.h */
-    uint8_t cwnd_limited;  /* what was last sent ended at cwnd, so it may grow */
+    uint8_t ecn;           /* ecn.h; 0: not agreed */
     uint32_t rexmt_at;     /* wheel ticks, low 32 bits */
     uint32_t delack_at;
     uint32_t slow_at;        /* keepalive, FIN-WAIT-2 */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "base/poison.h"
+#include "tcp/congestion.h"
 #include "tcp/output.h"
 #include "tcp/reassembly.h"
 #include "tcp/recovery.h"
@@ -30,6 +31,8 @@ static int slabs_init(struct tcp *t)
     if (rc == 0)
         rc = slab_init(&t->boards, mem, sizeof(struct board), conns);
     if (rc == 0)
+        rc = slab_init(&t->congs, mem, sizeof(struct cong), conns);
+    if (rc == 0)
         rc = slab_init(&t->opts, mem, sizeof(struct tcp_opts), conns);
     if (rc == 0)
         rc = slab_init(&t->listeners, mem, sizeof(struct listener), LISTENERS_MAX);
@@ -45,6 +48,7 @@ static void slabs_fini(struct tcp *t)
     slab_fini(&t->ranges);
     slab_fini(&t->assemblies);
     slab_fini(&t->boards);
+    slab_fini(&t->congs);
     slab_fini(&t->opts);
     slab_fini(&t->listeners);
     rcv_wait_fini(t);

@@ -25,6 +25,7 @@ struct tcp {
     struct slab ranges;  /* out-of-order data: reassembly.h */
     struct slab assemblies;
     struct slab boards; /* recovery.h */
+    struct slab congs;  /* congestion.h */
     struct slab opts;   /* sockopts.h */
     struct slab listeners;
     struct ports ports;

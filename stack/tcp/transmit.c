@@ -6,6 +6,7 @@
 
 #include "base/mbuf.h"
 #include "net/net_frame.h"
+#include "tcp/ecn.h"
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/reassembly.h"
@@ -83,7 +84,7 @@ static void ack_went_out(struct tcb *tcb)
 /* The header beside the fixed one, where nothing but timestamps is in it; 0: there is, or may be, more. */
 static inline uint32_t plain_header(const struct tcp *t, const struct tcb *tcb)
 {
-    if (unlikely(tcb->ooo != 0 || tcb_is(tcb, TCB_URG_OUT) || !t->fastpath))
+    if (unlikely((tcb->ooo | tcb->ecn) != 0 || tcb_is(tcb, TCB_URG_OUT) || !t->fastpath))
         return 0;
     return tcb_is(tcb, TCB_TS) ? TCP_HDR_MIN + TCP_TS_SPACE : TCP_HDR_MIN;
 }
@@ -213,10 +214,10 @@ static struct rte_mbuf *segment_make(struct tcp *t, struct tcb *tcb, const struc
 
 /* Hands it to the network. What the network refuses is as good as lost on the wire. */
 static void segment_output_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m, unsigned header,
-                                uint16_t segsz)
+                                uint16_t segsz, uint8_t ecn)
 {
     struct ip_send s;
-    ip_send_fill(&s, &tcb->flow, tcb->ttl, tcb->tos, header);
+    ip_send_fill(&s, &tcb->flow, tcb->ttl, tcb->tos | ecn, header);
     s.tso_segsz = segsz;
     count(&t->ctx->counters, CNT_TCP_OUT);
     int rc = net_output_take(t->net, &tcb->path, &s, m);
@@ -232,18 +233,21 @@ int transmit_records(struct tcp *t, struct tcb *tcb, uint32_t first, uint32_t n,
     const struct snd_rec *r = snd_rec_at(t, first);
     if (n == 1 && frame_transmit(t, tcb, r, flags))
         return 0;
+    uint8_t ecn = 0;
     if ((r->flags & SND_SYN) != 0) {
         options_fill_syn(t, tcb, &v, r->seq);
     } else {
         uint32_t room = n == 1 && len < tcb->snd_mss ? tcb->snd_mss - len : 0;
         view_fill(t, tcb, &v, r->seq, flags | TCP_ACK, room);
+        if (tcb->ecn != 0)
+            ecn = ecn_mark(tcb, &v.flags, len > 0 && r->seq == tcb->snd_nxt);
     }
     struct rte_mbuf *m = segment_make(t, tcb, &v, first, n, len);
     if (m == NULL)
         return -ENOBUFS;
     if ((v.flags & TCP_ACK) != 0)
         ack_went_out(tcb);
-    segment_output_take(t, tcb, m, tcp_emit_len(&v), n > 1 ? tcb->snd_mss : 0);
+    segment_output_take(t, tcb, m, tcp_emit_len(&v), n > 1 ? tcb->snd_mss : 0, ecn);
     return 0;
 }
 
@@ -262,11 +266,13 @@ int transmit_bare(struct tcp *t, struct tcb *tcb, seq_t seq, uint8_t flags)
     }
     struct tcp_view v;
     view_fill(t, tcb, &v, seq, flags, TCP_OPTIONS_MAX);
+    if (tcb->ecn != 0)
+        ecn_mark(tcb, &v.flags, false);
     struct rte_mbuf *m = header_make(mbuf_alloc_hdr(t->ctx), &v);
     if (m == NULL)
         return -ENOBUFS;
     ack_went_out(tcb);
-    segment_output_take(t, tcb, m, m->data_len, 0);
+    segment_output_take(t, tcb, m, m->data_len, 0, 0);
     return 0;
 }
 

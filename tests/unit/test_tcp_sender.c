@@ -135,11 +135,11 @@ static void third_duplicate_retransmits(void **state)
     assert_true(rig_out(&r, &s));
     assert_int_equal(s.seq, una);
     assert_int_equal(tcb->recovery, RECOVERY_FAST);
-    assert_int_equal(tcb->ssthresh, 5);
+    assert_int_equal(tcb->ssthresh, 7);
     r.peer_ack = una + 12 * 1460;
     rig_in(&r, SEG_ACK, NULL, 0);
     assert_int_equal(tcb->recovery, RECOVERY_OPEN);
-    assert_in_range(tcb->cwnd, 5, 6);
+    assert_in_range(tcb->cwnd, 7, 8);
     while (rig_out(&r, &s))
         ;
     rig_fini(&r);
