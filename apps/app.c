@@ -198,7 +198,8 @@ static int option_set(const struct app *app, const struct app_option *o, const c
 struct words {
     int argc, next;
     char **argv;
-    char *common; /* plx_usage's text, which names the options that are plx_init's; NULL: none are */
+    char *common;  /* plx_usage's text, which names the options that are plx_init's; NULL: none are */
+    char wire[64]; /* the first of them that was given */
 };
 
 static int option_with_value(const struct app *app, struct words *w, const struct app_option *o,
@@ -236,6 +237,8 @@ static int parse_long(const struct app *app, struct words *w, const char *word)
 
     snprintf(as, sizeof(as), "%.*s", (int)len + 2, word);
     if (o == NULL && option_is_common(w, as)) {
+        if (w->wire[0] == '\0')
+            memcpy(w->wire, as, sizeof(as));
         w->next += word[2 + len] == '\0'; /* each takes a value */
         return 0;
     }
@@ -316,7 +319,10 @@ int app_start(const struct app *app, int argc, char **argv, int (*check)(int n, 
         rc = check(operands - 1, w.argv + 1);
     free(w.argv);
     free(w.common);
-    if (rc == 0 && app->wires && plx_init(&argc, argv) < 0)
+    bool wires = app->wires && (app->wants_wires == NULL || app->wants_wires());
+    if (rc == 0 && app->wires && !wires && w.wire[0] != '\0')
+        rc = app_usage_error(app, "%s: nothing here runs on Pollux's wires", w.wire);
+    if (rc == 0 && wires && plx_init(&argc, argv) < 0)
         rc = plx_exit_code(errno);
     return rc;
 }

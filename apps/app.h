@@ -34,6 +34,7 @@ struct app {
     const struct app_option *options; /* ends with a name of NULL */
     const char *notes;                /* examples, exit status, see also; may be NULL */
     bool wires;                       /* takes the common options (--dev, --ip, ...) */
+    bool (*wants_wires)(void); /* asked after check(): shall plx_init run? NULL: always, with `wires` */
 };
 
 /* All that comes before a program's own work: --help and --version (which exit 0), the program's own
