@@ -322,9 +322,11 @@ int app_start(const struct app *app, int argc, char **argv, int (*check)(int n, 
     bool wires = app->wires && (app->wants_wires == NULL || app->wants_wires());
     if (rc == 0 && app->wires && !wires && w.wire[0] != '\0')
         rc = app_usage_error(app, "%s: nothing here runs on Pollux's wires", w.wire);
-    if (rc == 0 && wires && plx_init(&argc, argv) < 0)
-        rc = plx_exit_code(errno);
-    return rc;
+    if (rc != 0 || !wires)
+        return rc;
+    if (app->init != NULL)
+        return app->init(&argc, argv);
+    return plx_init(&argc, argv) < 0 ? plx_exit_code(errno) : 0;
 }
 
 /* ---- small things ---- */

@@ -35,10 +35,13 @@ struct app {
     const char *notes;                /* examples, exit status, see also; may be NULL */
     bool wires;                       /* takes the common options (--dev, --ip, ...) */
     bool (*wants_wires)(void); /* asked after check(): shall plx_init run? NULL: always, with `wires` */
+    /* What reads the common options out of argv and opens what they name, as plx_init would; its message,
+     * its exit code. NULL: plx_init. */
+    int (*init)(int *argc, char **argv);
 };
 
 /* All that comes before a program's own work: --help and --version (which exit 0), the program's own
- * options, check() on them and on its operands (what is no option), then plx_init for a program with wires:
+ * options, check() on them and on its operands (what is no option), then plx_init (or app->init) for a program with wires:
  * a mistake is told before any wire is opened. 0, or the exit code after a message; then nothing is left to
  * clean up. */
 int app_start(const struct app *app, int argc, char **argv, int (*check)(int n, char **operands));

@@ -19,6 +19,8 @@ BELOW = {
     "include": (),
     "apps": ("include",),
 }
+# Programs about wires, not sockets: they stand on the rooms below the API.
+ON_WIRES = ("apps/wire/",)
 
 
 def room_of_include(tree, source, name, quoted):
@@ -43,6 +45,8 @@ def room_of_include(tree, source, name, quoted):
 def layers(tree):
     for source in tree.under("stack", "posix", "apps", "include"):
         allowed = (source.room, *BELOW.get(source.room, ()))
+        if source.path.startswith(ON_WIRES):
+            allowed += ("posix", *BELOW["posix"])
         for line, quoted, name in source.includes:
             room = room_of_include(tree, source, name, quoted)
             if room is not None and room not in allowed:
