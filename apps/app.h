@@ -41,9 +41,9 @@ struct app {
 };
 
 /* All that comes before a program's own work: --help and --version (which exit 0), the program's own
- * options, check() on them and on its operands (what is no option), then plx_init (or app->init) for a program with wires:
- * a mistake is told before any wire is opened. 0, or the exit code after a message; then nothing is left to
- * clean up. */
+ * options, check() on them and on its operands (what is no option), then plx_init (or app->init) for a
+ * program with wires: a mistake is told before any wire is opened. 0, or the exit code after a message; then
+ * nothing is left to clean up. */
 int app_start(const struct app *app, int argc, char **argv, int (*check)(int n, char **operands));
 
 /* One line on stderr, "NAME: ...". Returns the exit code that goes with it. */

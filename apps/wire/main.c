@@ -12,8 +12,8 @@ static struct wire wire;
 static struct options common;
 
 static const struct app_option options[] = {
-    {0, "stats", "SECONDS", "a line of rates in both directions so often", APP_NUMBER, &wire.stats_s, 1, 86400,
-     NULL},
+    {0, "stats", "SECONDS", "a line of rates in both directions so often", APP_NUMBER, &wire.stats_s, 1,
+     86400, NULL},
     {0},
 };
 

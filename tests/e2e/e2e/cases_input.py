@@ -76,6 +76,17 @@ WRONG_NC = [
     ([*TAP, *IP, "-p"], 2, ["-p"]),
 ]
 
+WRONG_WIRE = [
+    ([], 2, ["--dev", "two"]),
+    (TAP, 2, ["--dev", "two", "1"]),
+    ([*TAP, "--dev", "tap:plx1", *IP], 2, ["--ip"]),
+    ([*TAP, "--dev", "tap:plx1", "--gw", "10.9.0.1"], 2, ["--gw"]),
+    ([*TAP, "--dev", "tap:plx1", "--workers", "2"], 2, ["--workers", "2"]),
+    ([*TAP, "--dev", "tap:plx1", "--stats", "0"], 2, ["--stats", "0", "86400"]),
+    ([*TAP, "--dev", "af_packet:nosuch0"], 1, ["nosuch0"]),
+    (["tap:plx0", "tap:plx1"], 2, ["tap:plx0", "--dev"]),
+]
+
 
 def complaint(world, name, words, status, names):
     """None, or what is wrong with how the program took this."""
@@ -100,6 +111,7 @@ def complaint(world, name, words, status, names):
 def wrong_options(world):
     """each wrong option: exit 2 (1 for the environment), one line that names option, value and what is allowed"""
     table = [("plx-echo", *row) for row in WRONG] + [("plx-nc", *row) for row in WRONG_NC]
+    table += [("plx-wire", *row) for row in WRONG_WIRE]
     bad = [c for row in table if (c := complaint(world, *row))]
     check(not bad, f"{len(bad)} of {len(table)}:\n" + "\n".join(bad))
 
@@ -117,7 +129,7 @@ def port_in_use(world):
 @case("input/help")
 def help_and_version(world):
     """--help and --version of every program: exit 0, on stdout, without root or wire"""
-    for name in ("plx-echo", "plx-nc", "plx-doctor"):
+    for name in ("plx-echo", "plx-nc", "plx-doctor", "plx-wire"):
         for word, expected in (("--help", "--version"), ("--version", name)):
             program = Program(world, name, [word], user=65534)
             check(program.wait(10) == 0, f"{name} {word}: exit {program.process.returncode}")
