@@ -33,6 +33,7 @@ static const struct {
     {"EPROTO", EPROTO},
     {"ENOPROTOOPT", ENOPROTOOPT},
     {"EMSGSIZE", EMSGSIZE},
+    {"ENOENT", ENOENT},
 };
 
 int script_errno(const char *name)
@@ -65,6 +66,7 @@ static const struct {
     {"TCP_QUICKACK", IPPROTO_TCP, TCP_QUICKACK},
     {"TCP_LINGER2", IPPROTO_TCP, TCP_LINGER2},
     {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {"TCP_NOTSENT_LOWAT", IPPROTO_TCP, TCP_NOTSENT_LOWAT},
     {"TCP_DEFER_ACCEPT", IPPROTO_TCP, TCP_DEFER_ACCEPT},
     {"TCP_SYNCNT", IPPROTO_TCP, TCP_SYNCNT},
     {"TCP_WINDOW_CLAMP", IPPROTO_TCP, TCP_WINDOW_CLAMP},
@@ -279,9 +281,26 @@ static bool app_linger(struct call *k)
     return call_check(k, sock_setopt(&k->s->h->engine, k->c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)), "0");
 }
 
+/* TCP_CONGESTION, the one option that is a word. */
+static bool app_congestion(struct call *k, bool set)
+{
+    struct engine *e = &k->s->h->engine;
+    char name[16] = "";
+    socklen_t len = sizeof(name);
+    if (set) {
+        const char *want = k->n_args > 1 ? k->arg[1] : "";
+        return call_check(
+            k, sock_setopt(e, k->c->fd, IPPROTO_TCP, TCP_CONGESTION, want, (socklen_t)strlen(want)), "0");
+    }
+    int rc = sock_getopt(e, k->c->fd, IPPROTO_TCP, TCP_CONGESTION, name, &len);
+    return rc < 0 ? call_check(k, rc, NULL) : call_text(k, name, k->want != NULL ? k->want : "");
+}
+
 /* "set NAME VALUE", "get NAME = VALUE" */
 static bool app_option(struct call *k, bool set)
 {
+    if (k->n_args > 0 && strcmp(k->arg[0], "TCP_CONGESTION") == 0)
+        return app_congestion(k, set);
     struct engine *e = &k->s->h->engine;
     for (unsigned i = 0; k->n_args > 0 && i < RTE_DIM(option_names); i++) {
         if (strcmp(option_names[i].name, k->arg[0]) != 0)
