@@ -46,7 +46,9 @@ static int queue_length(const struct sock *s, unsigned long request, int *out)
     }
     if (tcp_is_listener(s->tcb))
         return -EINVAL;
-    *out = (int)(request == SIOCINQ ? tcp_inq(s->tcb) : tcp_outq(s->tcb));
+    *out = (int)(request == SIOCINQ    ? tcp_inq(s->tcb)
+                 : request == SIOCOUTQ ? tcp_outq(s->tcb)
+                                       : tcp_outq_unsent(s->tcb));
     return 0;
 }
 
@@ -55,7 +57,7 @@ int sock_ioctl(struct engine *e, int fd, unsigned long request, void *arg)
     struct file *f = fdtable_get(&e->fds, fd);
     if (f == NULL)
         return -EBADF;
-    if (request != FIONBIO && request != SIOCINQ && request != SIOCOUTQ)
+    if (request != FIONBIO && request != SIOCINQ && request != SIOCOUTQ && request != SIOCOUTQNSD)
         return -ENOTTY;
     if (arg == NULL)
         return -EFAULT;

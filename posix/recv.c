@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* recv(2) and its family. */
+#include <netinet/tcp.h>
+#include <string.h>
+
 #include "posix/iov.h"
 #include "posix/sockaddr.h"
 #include "posix/socket.h"
@@ -170,6 +173,24 @@ ssize_t sock_recvfrom(struct engine *e, int fd, void *buf, size_t len, int flags
     return r;
 }
 
+/* TCP_CM_INQ: what is left to read; at the end of the stream 1, for there is that to be read. */
+static void put_inq(const struct sock *s, struct msghdr *msg, size_t room)
+{
+    int left = (int)tcp_inq(s->tcb);
+    if (left == 0 && (tcp_poll(s->tcb) & EPOLLRDHUP) != 0)
+        left = 1;
+    if (msg->msg_control == NULL || room < CMSG_SPACE(sizeof(left))) {
+        msg->msg_flags |= MSG_CTRUNC;
+        return;
+    }
+    struct cmsghdr *c = msg->msg_control;
+    c->cmsg_level = IPPROTO_TCP;
+    c->cmsg_type = TCP_CM_INQ;
+    c->cmsg_len = CMSG_LEN(sizeof(left));
+    memcpy(CMSG_DATA(c), &left, sizeof(left));
+    msg->msg_controllen = CMSG_SPACE(sizeof(left));
+}
+
 static ssize_t sock_recvv(struct engine *e, int fd, struct msghdr *msg, int n, int flags)
 {
     int err = 0;
@@ -181,6 +202,7 @@ static ssize_t sock_recvv(struct engine *e, int fd, struct msghdr *msg, int n, i
     ssize_t len = iov_total(msg->msg_iov, n);
     if (len < 0)
         return len;
+    size_t control = msg->msg_controllen;
     msg->msg_flags = 0;
     msg->msg_controllen = 0;
     if (!sock_is_tcp(s))
@@ -189,6 +211,8 @@ static ssize_t sock_recvv(struct engine *e, int fd, struct msghdr *msg, int n, i
     ssize_t r = stream_recv(e, s, msg->msg_iov, n, (size_t)len, flags);
     if (r >= 0)
         msg->msg_namelen = 0;
+    if (r > 0 && (s->file.flags & SOCK_F_INQ) != 0)
+        put_inq(s, msg, control);
     if (r > 0 && (flags & MSG_OOB) != 0)
         msg->msg_flags |= MSG_OOB;
     return r;

@@ -163,6 +163,17 @@ static int set_udp_ip(struct engine *e, struct sock *s, int name, const void *va
     return v < 1 || v > 255 ? -EINVAL : udp_setopt(s->udp, UDP_OPT_TTL, (uint32_t)v);
 }
 
+/* tcp(7) */
+static int set_inq(struct sock *s, const void *val, socklen_t len)
+{
+    int v = 0;
+    int err = read_int(val, len, &v);
+    if (err != 0 || v < 0 || v > 1)
+        return -EINVAL;
+    s->file.flags = v != 0 ? s->file.flags | SOCK_F_INQ : s->file.flags & ~SOCK_F_INQ;
+    return 0;
+}
+
 int sock_setopt(struct engine *e, int fd, int level, int name, const void *val, socklen_t len)
 {
     int err = 0;
@@ -175,6 +186,8 @@ int sock_setopt(struct engine *e, int fd, int level, int name, const void *val, 
         return -EFAULT;
     if (level == SOL_SOCKET)
         return set_socket_level(e, s, name, val, len);
+    if (sock_is_tcp(s) && level == IPPROTO_TCP && name == TCP_INQ)
+        return set_inq(s, val, len);
     if (sock_is_tcp(s) && (level == IPPROTO_TCP || level == IPPROTO_IP))
         return tcp_setopt(engine_tcp(e), s->tcb, level, name, val, len);
     if (!sock_is_tcp(s) && level == IPPROTO_IP)
@@ -264,6 +277,10 @@ int sock_getopt(struct engine *e, int fd, int level, int name, void *val, sockle
                                      .l_linger = (int)s->linger_s};
             return write_value(val, len, &l, sizeof(l));
         }
+    }
+    if (sock_is_tcp(s) && level == IPPROTO_TCP && name == TCP_INQ) {
+        v = (s->file.flags & SOCK_F_INQ) != 0;
+        return write_value(val, len, &v, sizeof(v));
     }
     if (sock_is_tcp(s))
         return level == SOL_SOCKET || level == IPPROTO_TCP || level == IPPROTO_IP

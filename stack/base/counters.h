@@ -116,6 +116,8 @@
     COUNTER(TCP_PMTU_REDUCED, "tcp.pmtu_reduced", "connections whose path MTU an ICMP error has lowered")\
     COUNTER(DROP_TCP_TIME_WAIT, "drop.tcp.time_wait", "segments for a connection in TIME-WAIT")      \
     COUNTER(TCP_TIME_WAIT_RECYCLED, "tcp.time_wait_recycled", "TIME-WAIT entries ended early by a newer SYN")\
+    COUNTER(TCP_TIME_WAIT_REUSED, "tcp.time_wait_reused", "TIME-WAIT entries that connect took over from")\
+    COUNTER(TCP_ORPHANS_REFUSED, "tcp.orphans_refused", "connections reset at close: too many orphans")\
     COUNTER(TCP_TIME_WAIT_OVERFLOW, "tcp.time_wait_overflow", "connections ended without TIME-WAIT: too many entries")\
     COUNTER(TCP_NO_MEMORY, "tcp.no_memory", "connections or entries refused for want of memory or at a limit")\
     COUNTER(TCP_RST_OUT, "tcp.rst_out", "resets sent")                                               \

@@ -117,8 +117,12 @@ static int connect_claim_flow(struct tcp *t, struct tcb *tcb, seq_t *floor)
     conn_ref ref = table_find(&t->table, &tcb->flow, table_hash(&t->table, &tcb->flow));
     *floor = 0;
     if (ref != 0) {
-        if (conn_kind(ref) != CONN_TIME_WAIT || !time_wait_reusable(t, conn_index(ref)))
+        bool bound = tcb_is(tcb, TCB_BOUND_PORT);
+        if (conn_kind(ref) != CONN_TIME_WAIT || !time_wait_reusable(t, conn_index(ref), bound))
             return -EADDRNOTAVAIL;
+        if (!bound) /* our SYN echoes it: the peer sees that we know the connection before */
+            tcb->ts_recent = time_wait_at(t, conn_index(ref))->ts_recent;
+        count(&t->ctx->counters, CNT_TCP_TIME_WAIT_REUSED);
         *floor = time_wait_at(t, conn_index(ref))->snd_nxt + UINT16_MAX + 2;
         time_wait_remove(t, conn_index(ref));
     }
@@ -272,6 +276,11 @@ static bool close_is_abortive(const struct tcp *t, const struct tcb *tcb)
 void tcp_close(struct tcp *t, struct tcb *tcb)
 {
     if (close_is_abortive(t, tcb) || (can_queue_fin(tcb) && queue_fin(t, tcb) != 0)) {
+        tcp_abort(t, tcb);
+        return;
+    }
+    if (t->orphans >= t->ctx->tun->tcp_max_orphans) {
+        count(&t->ctx->counters, CNT_TCP_ORPHANS_REFUSED);
         tcp_abort(t, tcb);
         return;
     }

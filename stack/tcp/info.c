@@ -1,35 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tcp/info.h"
 
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <string.h>
 
 #include "tcp/ecn.h"
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/rtt.h"
+#include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 
-int tcp_state_linux(const struct tcb *tcb)
-{
-    static const uint8_t map[TCP_N_STATES] = {
-        [TCP_S_CLOSED] = TCP_CLOSE,
-        [TCP_S_LISTEN] = TCP_LISTEN,
-        [TCP_S_SYN_SENT] = TCP_SYN_SENT,
-        [TCP_S_SYN_RECEIVED] = TCP_SYN_RECV,
-        [TCP_S_ESTABLISHED] = TCP_ESTABLISHED,
-        [TCP_S_FIN_WAIT_1] = TCP_FIN_WAIT1,
-        [TCP_S_FIN_WAIT_2] = TCP_FIN_WAIT2,
-        [TCP_S_CLOSE_WAIT] = TCP_CLOSE_WAIT,
-        [TCP_S_CLOSING] = TCP_CLOSING,
-        [TCP_S_LAST_ACK] = TCP_LAST_ACK,
-        [TCP_S_TIME_WAIT] = TCP_TIME_WAIT,
-    };
-    return map[tcb->state];
-}
+#define INFO_BYTES 280u /* of the newest kernels */
 
-void info_fill(const struct tcp *t, const struct tcb *tcb, struct tcp_info *out)
+static void info_fill(const struct tcp *t, const struct tcb *tcb, struct tcp_info *out)
 {
     uint32_t now = tcp_msec(t->ctx->now);
     memset(out, 0, sizeof *out);
@@ -67,8 +52,23 @@ void info_fill(const struct tcp *t, const struct tcb *tcb, struct tcp_info *out)
     out->tcpi_rttvar = tcb->rttvar >> 2;
     out->tcpi_snd_ssthresh = tcb->ssthresh;
     out->tcpi_snd_cwnd = tcb->cwnd;
-    out->tcpi_advmss = tcb->path.valid ? options_announced_mss(t, &tcb->path, 0) : 0;
+    out->tcpi_advmss = tcb->path.valid ? options_announced_mss(t, &tcb->path, opts_of(t, tcb)->maxseg) : 0;
     out->tcpi_reordering = t->ctx->tun->tcp_dupack_threshold;
-    out->tcpi_rcv_space = rcv_window_of_space(tcb->rcvbuf);
+    out->tcpi_rcv_rtt = tcb->srtt >> 3; /* what rcv_tuning measures by */
+    out->tcpi_rcv_space = tcb->tuning_bytes;
+    out->tcpi_notsent_bytes = tcb->write_seq - tcb->snd_nxt;
+    out->tcpi_snd_wnd = tcb->snd_wnd;
     out->tcpi_total_retrans = tcb->total_retrans;
+}
+
+void info_get(const struct tcp *t, const struct tcb *tcb, void *val, socklen_t *len)
+{
+    union {
+        struct tcp_info info;
+        uint8_t bytes[INFO_BYTES];
+    } u = {.bytes = {0}};
+    info_fill(t, tcb, &u.info);
+    if (*len > sizeof u)
+        *len = sizeof u;
+    memcpy(val, &u, *len);
 }

@@ -97,9 +97,9 @@ static void probing_answered(struct tcp *t, struct tcb *tcb)
     if (tcb->rexmt_kind != REXMT_PERSIST)
         return;
     tcb->retries = 0;
-    tcb->retrans_since = 0;
     if (tcb->snd_wnd == 0)
-        return;
+        return; /* TCP_USER_TIMEOUT counts from the first probe on */
+    tcb->retrans_since = 0;
     tcb->backoff = 0;
     tcb->rexmt_kind = REXMT_NONE;
     timers_stop(tcb, TIMER_REXMT);

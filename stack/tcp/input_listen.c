@@ -11,8 +11,7 @@
 #include "tcp/tcp_private.h"
 #include "tcp/transmit.h"
 
-#define HALF_OPEN_ANSWER_MS 500u   /* at most so often what is no progress gets an answer */
-#define COOKIE_NEWS_MS      60000u /* without cookies for so long, the next one is worth a line in the log */
+#define COOKIE_NEWS_MS 60000u /* without cookies for so long, the next one is worth a line in the log */
 
 /* The SYN is answered and forgotten: it costs no memory. */
 static void listen_with_cookie(struct tcp *t, struct listener *l, const struct pkt *p,
@@ -217,7 +216,7 @@ void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const stru
 static bool answer_limited(struct tcp *t, struct half_open *h)
 {
     uint32_t now = tcp_msec(t->ctx->now);
-    if (h->last_ack != 0 && now - h->last_ack < HALF_OPEN_ANSWER_MS)
+    if (h->last_ack != 0 && now - h->last_ack < t->ctx->tun->tcp_invalid_ratelimit_ms)
         return true;
     h->last_ack = now | 1;
     return false;

@@ -13,16 +13,14 @@
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
 
-#define CHALLENGE_PER_SECOND 1000u             /* of a worker; what remains of it is not predictable */
-#define INVALID_RATELIMIT_MS 500u              /* of a connection (Linux's tcp_invalid_ratelimit) */
-#define PAWS_IDLE_MS         (24u * 86400000u) /* RFC 7323 section 5.5 */
+#define PAWS_IDLE_MS (24u * 86400000u) /* RFC 7323 section 5.5 */
 
 /* ---- ACKs for what should not have come ---- */
 
 static bool oow_limited(struct tcp *t, struct tcb *tcb)
 {
     uint32_t now = tcp_msec(t->ctx->now);
-    if (tcb->last_challenge != 0 && now - tcb->last_challenge < INVALID_RATELIMIT_MS) {
+    if (tcb->last_challenge != 0 && now - tcb->last_challenge < t->ctx->tun->tcp_invalid_ratelimit_ms) {
         count(&t->ctx->counters, CNT_TCP_CHALLENGE_LIMITED);
         return true;
     }
@@ -30,14 +28,17 @@ static bool oow_limited(struct tcp *t, struct tcb *tcb)
     return false;
 }
 
+/* How many there are in a second is drawn anew each second: who counts them learns nothing of what others
+ * have provoked (the side channel of CVE-2016-5696). */
 void challenge_ack(struct tcp *t, struct tcb *tcb)
 {
     uint32_t second = (uint32_t)(t->ctx->now / NSEC_PER_SEC);
     if (oow_limited(t, tcb))
         return;
     if (t->challenge_second != second) {
+        uint32_t limit = t->ctx->tun->tcp_challenge_ack_limit;
         t->challenge_second = second;
-        t->challenge_left = CHALLENGE_PER_SECOND / 2 + rng_below(&t->ctx->rng, CHALLENGE_PER_SECOND);
+        t->challenge_left = limit / 2 + rng_below(&t->ctx->rng, limit);
     }
     if (t->challenge_left == 0) {
         count(&t->ctx->counters, CNT_TCP_CHALLENGE_LIMITED);
@@ -81,6 +82,13 @@ static enum step step_paws(struct tcp *t, struct tcb *tcb, struct pkt *p)
     return step_drop(p, CNT_DROP_TCP_PAWS);
 }
 
+/* Some stacks number a RST that follows their FIN as if that had taken no number; Linux believes them. */
+static bool rst_after_fin(const struct tcb *tcb, const struct pkt *p)
+{
+    return tcb_is(tcb, TCB_FIN_RCVD) && p->tcp.seq + 1 == tcb->rcv_nxt &&
+           (tcb->state == TCP_S_CLOSE_WAIT || tcb->state == TCP_S_LAST_ACK || tcb->state == TCP_S_CLOSING);
+}
+
 /* Linux's reading of the four cases of the RFC's table: a segment that ends before what was acknowledged
  * or begins beyond the window is refused; what overlaps is trimmed when its text is taken. */
 static enum step step_sequence(struct tcp *t, struct tcb *tcb, struct pkt *p)
@@ -93,6 +101,8 @@ static enum step step_sequence(struct tcp *t, struct tcb *tcb, struct pkt *p)
             challenge_ack(t, tcb);
         else
             duplicate_ack(t, tcb, p);
+    } else if (rst_after_fin(tcb, p)) {
+        return STEP_NEXT;
     }
     return step_drop(p, CNT_DROP_TCP_SEQUENCE);
 }
@@ -125,12 +135,20 @@ static int reset_errno(const struct tcb *tcb)
     }
 }
 
+/* A peer that knows of no hole numbers its RST after all that it has sent: the edge that our SACKs told. */
+static bool rst_is_exact(const struct tcp *t, const struct tcb *tcb, const struct pkt *p)
+{
+    seq_t edge;
+    return p->tcp.seq == tcb->rcv_nxt || rst_after_fin(tcb, p) ||
+           (tcb_is(tcb, TCB_SACK) && reassembly_right_edge(t, tcb, &edge) && p->tcp.seq == edge);
+}
+
 /* RFC 5961 section 3.2: only the exact next number resets; one elsewhere in the window is asked about. */
 static enum step step_rst(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if ((p->tcp.flags & TCP_RST) == 0)
         return STEP_NEXT;
-    if (p->tcp.seq != tcb->rcv_nxt) {
+    if (!rst_is_exact(t, tcb, p)) {
         challenge_ack(t, tcb);
         return step_drop(p, CNT_DROP_TCP_RST);
     }

@@ -8,7 +8,6 @@
 #include "wire/tcp.h"
 
 #define IP4_AND_TCP_HEADERS 40u
-#define MSS_MIN_SEND        48u /* a peer that says less is not believed (Linux's tcp_min_snd_mss) */
 #define MSS_MIN_ESTIMATE    88u
 
 uint16_t options_announced_mss(const struct tcp *t, const struct net_path *path, uint16_t user_mss)
@@ -33,7 +32,7 @@ void options_fill_syn(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t 
     if (tcb_is(tcb, TCB_TS)) {
         v->opt.has |= TCP_OPT_HAS_TS;
         v->opt.tsval = tcp_msec(t->ctx->now) + tcb->ts_offset;
-        v->opt.tsecr = answer ? tcb->ts_recent : 0;
+        v->opt.tsecr = tcb->ts_recent; /* 0, unless the peer is known: a SYN of its own, or TIME-WAIT */
     }
     if (tcb_is(tcb, TCB_SACK))
         v->opt.has |= TCP_OPT_HAS_SACK_PERMITTED;
@@ -41,7 +40,7 @@ void options_fill_syn(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t 
         v->opt.has |= TCP_OPT_HAS_WSCALE;
         v->opt.wscale = tcb->rcv_wscale;
     }
-    tcb->rcv_wnd = tcb->rcv_ssthresh = rcv_window_initial(tcb->rcvbuf, mss);
+    tcb->rcv_wnd = tcb->rcv_ssthresh = rcv_window_initial(tcb->rcvbuf, mss, opts_of(t, tcb)->window_clamp);
     tcb->rcv_wup = tcb->rcv_nxt;
     v->window = (uint16_t)tcb->rcv_wnd; /* never scaled in a SYN (RFC 7323 section 2.2) */
 }
@@ -75,8 +74,8 @@ void options_update_mss(struct tcp *t, struct tcb *tcb)
     mss = RTE_MIN(mss, (uint32_t)tcb->peer_mss);
     if (user != 0 && user < mss)
         mss = user;
-    if (mss < MSS_MIN_SEND)
-        mss = MSS_MIN_SEND;
+    if (mss < t->ctx->tun->tcp_min_snd_mss)
+        mss = t->ctx->tun->tcp_min_snd_mss;
     if (tcb_is(tcb, TCB_TS))
         mss -= TCP_TS_SPACE; /* RFC 6691: options come out of the data */
     tcb->snd_mss = (uint16_t)mss;

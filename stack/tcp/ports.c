@@ -202,7 +202,7 @@ static bool ports_usable(struct tcp *t, struct tcb *tcb, uint16_t number)
     if (t->ctx->steer != NULL && steer_owner(t->ctx->steer, &f) != t->ctx->worker_id)
         return false;
     conn_ref ref = table_find(&t->table, &f, table_hash(&t->table, &f));
-    return ref == 0 || (conn_kind(ref) == CONN_TIME_WAIT && time_wait_reusable(t, conn_index(ref)));
+    return ref == 0 || (conn_kind(ref) == CONN_TIME_WAIT && time_wait_reusable(t, conn_index(ref), false));
 }
 
 /* RFC 6056 section 3.3.4: the place to start comes from a keyed hash of the remote end and of a counter

@@ -5,6 +5,7 @@
 
 #include "base/mbuf.h"
 #include "tcp/rcv_wait.h"
+#include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 
 #define RCV_COPY_MAX 256u /* up to here copying is cheaper than holding a buffer */
@@ -196,9 +197,11 @@ struct rte_mbuf *rcv_queue_detach(struct tcp *t, struct tcb *tcb, uint32_t n)
 
 /* ---- the window ---- */
 
-uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss)
+uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss, uint32_t clamp)
 {
     uint32_t space = rcv_window_of_space(rcvbuf);
+    if (clamp != 0 && clamp < space)
+        space = clamp;
     if (space > mss)
         space -= space % mss;
     return RTE_MIN(space, (uint32_t)UINT16_MAX);
@@ -272,6 +275,9 @@ void rcv_window_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes, uint32_t ch
     uint32_t clamp = rcv_window_of_space(tcb->rcvbuf);
     if (tcb->rcv_ssthresh >= clamp || rcv_window_of_space(charge) > bytes)
         return;
+    uint32_t asked = opts_of(t, tcb)->window_clamp;
+    if (asked != 0 && asked < clamp)
+        clamp = asked;
     tcb->rcv_ssthresh = RTE_MIN(clamp, tcb->rcv_ssthresh + 2u * tcb->rcv_mss);
 }
 

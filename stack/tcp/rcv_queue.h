@@ -62,8 +62,9 @@ static inline uint32_t rcv_window_of_space(uint32_t bytes)
     return bytes / 2;
 }
 
-/* First window and scale for a SYN (as Linux's tcp_select_initial_window). */
-uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss);
+/* First window and scale for a SYN (as Linux's tcp_select_initial_window). clamp: TCP_WINDOW_CLAMP, 0: none.
+ */
+uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss, uint32_t clamp);
 uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf);
 /* What one window may be of the worker's free memory: half is for the others, and half of the rest for what
  * packets pin. */

@@ -106,6 +106,14 @@ static uint32_t tree_at_or_before(const struct tcp *t, uint32_t root, seq_t at)
     return found;
 }
 
+/* The range farthest out, of a tree that has some. */
+static uint32_t tree_last(const struct tcp *t, uint32_t root)
+{
+    while (range_at(t, root)->right != 0)
+        root = range_at(t, root)->right;
+    return root;
+}
+
 /* The first range that begins at or after `at`; 0: none. */
 static uint32_t tree_at_or_after(const struct tcp *t, uint32_t root, seq_t at)
 {
@@ -218,15 +226,20 @@ bool reassembly_fin_due(const struct tcp *t, const struct tcb *tcb)
     return tcb->ooo != 0 && assembly_at(t, tcb)->has_fin && assembly_at(t, tcb)->fin == tcb->rcv_nxt;
 }
 
+bool reassembly_right_edge(const struct tcp *t, const struct tcb *tcb, seq_t *edge)
+{
+    if (!reassembly_has_hole(t, tcb))
+        return false;
+    *edge = range_at(t, tree_last(t, assembly_at(t, tcb)->root))->end;
+    return true;
+}
+
 bool reassembly_shed(struct tcp *t, struct tcb *tcb)
 {
     if (!reassembly_has_hole(t, tcb))
         return false;
     struct assembly *a = assembly_at(t, tcb);
-    uint32_t last = a->root;
-    while (range_at(t, last)->right != 0)
-        last = range_at(t, last)->right;
-    range_drop(t, tcb, a, last);
+    range_drop(t, tcb, a, tree_last(t, a->root));
     count(&t->ctx->counters, CNT_TCP_OOO_SHED);
     assembly_put(t, tcb);
     return true;

@@ -59,6 +59,8 @@ bool reassembly_shed(struct tcp *t, struct tcb *tcb);
 bool reassembly_shed_any(struct tcp *t);
 void reassembly_purge(struct tcp *t, struct tcb *tcb);
 
+/* One past the last byte that is held out of order; false: none is. */
+bool reassembly_right_edge(const struct tcp *t, const struct tcb *tcb, seq_t *edge);
 /* Is there a hole before something that we hold? */
 bool reassembly_has_hole(const struct tcp *t, const struct tcb *tcb);
 

@@ -182,6 +182,17 @@ static int timeouts_to_seconds(uint8_t n)
     return n == 0 ? 0 : (1 << n) - 1;
 }
 
+/* tcp(7): bounds the window that is announced; as on Linux to half of SOCK_MIN_RCVBUF at least. */
+static int set_window_clamp(struct tcb *tcb, struct tcp_opts *o, int v)
+{
+    if (v < 0 || (v == 0 && tcb->state != TCP_S_CLOSED))
+        return -EINVAL;
+    o->window_clamp = v == 0 ? 0 : RTE_MAX((uint32_t)v, RCVBUF_MIN / 2);
+    if (v != 0 && tcb->rcv_ssthresh > o->window_clamp)
+        tcb->rcv_ssthresh = o->window_clamp;
+    return 0;
+}
+
 static int set_rare(struct tcp *t, struct tcb *tcb, int name, int v)
 {
     struct tcp_opts *o = opts_own(t, tcb);
@@ -225,6 +236,8 @@ static int set_rare(struct tcp *t, struct tcb *tcb, int name, int v)
     case TCP_DEFER_ACCEPT:
         o->defer_accept = seconds_to_timeouts(v);
         return 0;
+    case TCP_WINDOW_CLAMP:
+        return set_window_clamp(tcb, o, v);
     default:
         return -ENOPROTOOPT;
     }
@@ -388,11 +401,11 @@ static int get_tcp(struct tcp *t, const struct tcb *tcb, int name, void *val, so
         strncpy(buf, congestion_of(tcb)->name, sizeof buf - 1);
         return put_bytes(buf, sizeof buf, val, len);
     }
-    case TCP_INFO: {
-        struct tcp_info info;
-        info_fill(t, tcb, &info);
-        return put_bytes(&info, sizeof info, val, len);
-    }
+    case TCP_INFO:
+        info_get(t, tcb, val, len);
+        return 0;
+    case TCP_WINDOW_CLAMP:
+        return put_int((int)o->window_clamp, val, len);
     default:
         return -ENOPROTOOPT;
     }

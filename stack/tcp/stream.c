@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The byte stream as the socket sees it: send, receive, readiness. */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -201,6 +202,24 @@ struct rte_mbuf *tcp_recv_mbuf(struct tcp *t, struct tcb *tcb, uint32_t max, int
 
 /* ---- readiness ---- */
 
+int tcp_state_linux(const struct tcb *tcb)
+{
+    static const uint8_t map[TCP_N_STATES] = {
+        [TCP_S_CLOSED] = TCP_CLOSE,
+        [TCP_S_LISTEN] = TCP_LISTEN,
+        [TCP_S_SYN_SENT] = TCP_SYN_SENT,
+        [TCP_S_SYN_RECEIVED] = TCP_SYN_RECV,
+        [TCP_S_ESTABLISHED] = TCP_ESTABLISHED,
+        [TCP_S_FIN_WAIT_1] = TCP_FIN_WAIT1,
+        [TCP_S_FIN_WAIT_2] = TCP_FIN_WAIT2,
+        [TCP_S_CLOSE_WAIT] = TCP_CLOSE_WAIT,
+        [TCP_S_CLOSING] = TCP_CLOSING,
+        [TCP_S_LAST_ACK] = TCP_LAST_ACK,
+        [TCP_S_TIME_WAIT] = TCP_TIME_WAIT,
+    };
+    return map[tcb->state];
+}
+
 static bool stream_writeable(const struct tcb *tcb)
 {
     return tcb->sndbuf >= tcb->sndq_charge && tcb->sndbuf - tcb->sndq_charge >= tcb->sndq_charge / 2;
@@ -252,4 +271,10 @@ uint32_t tcp_inq(const struct tcb *tcb)
 uint32_t tcp_outq(const struct tcb *tcb)
 {
     return tcb->state == TCP_S_CLOSED ? 0 : tcb->write_seq - tcb->snd_una;
+}
+
+uint32_t tcp_outq_unsent(const struct tcb *tcb)
+{
+    return tcb->state == TCP_S_CLOSED || seq_lt(tcb->write_seq, tcb->snd_nxt) ? 0
+                                                                              : tcb->write_seq - tcb->snd_nxt;
 }

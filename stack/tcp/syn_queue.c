@@ -167,7 +167,7 @@ uint32_t syn_queue_window(const struct tcp *t, const struct half_open *h)
     uint32_t mss = options_announced_mss(t, &h->path, opts_of(t, parent)->maxseg);
     if ((h->opts & HALF_OPEN_TS) != 0)
         mss -= TCP_TS_SPACE;
-    return rcv_window_initial(parent->rcvbuf, mss);
+    return rcv_window_initial(parent->rcvbuf, mss, opts_of(t, parent)->window_clamp);
 }
 
 void syn_queue_send_syn_ack(struct tcp *t, struct half_open *h)

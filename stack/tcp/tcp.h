@@ -88,9 +88,10 @@ bool tcp_is_listener(const struct tcb *tcb);
  * IP_TTL, IP_TOS). Inherited by accepted connections. -ENOPROTOOPT, -EINVAL. */
 int tcp_setopt(struct tcp *t, struct tcb *tcb, int level, int name, const void *val, socklen_t len);
 int tcp_getopt(struct tcp *t, struct tcb *tcb, int level, int name, void *val, socklen_t *len);
-/* SIOCINQ: unread bytes. SIOCOUTQ: unacknowledged bytes. */
+/* SIOCINQ: unread bytes. SIOCOUTQ: unacknowledged bytes. SIOCOUTQNSD: those of them never sent. */
 uint32_t tcp_inq(const struct tcb *tcb);
 uint32_t tcp_outq(const struct tcb *tcb);
+uint32_t tcp_outq_unsent(const struct tcb *tcb);
 
 /* Who is there, for leak checks and plx-ss. */
 struct tcp_census {

@@ -6,8 +6,7 @@
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
 
-#define TIME_WAIT_BATCH     256 /* entries that expire per firing */
-#define TIME_WAIT_ANSWER_MS 500u
+#define TIME_WAIT_BATCH 256 /* entries that expire per firing */
 
 int time_wait_init(struct tcp *t)
 {
@@ -154,7 +153,7 @@ void time_wait_enter(struct tcp *t, struct tcb *tcb)
 static void answer(struct tcp *t, struct time_wait *w)
 {
     uint32_t now = tcp_msec(t->ctx->now);
-    if (w->last_ack != 0 && now - w->last_ack < TIME_WAIT_ANSWER_MS)
+    if (w->last_ack != 0 && now - w->last_ack < t->ctx->tun->tcp_invalid_ratelimit_ms)
         return;
     w->last_ack = now | 1;
     struct tcp_view v = {
@@ -228,9 +227,20 @@ void time_wait_input(struct tcp *t, uint32_t index, struct pkt *p, const struct 
     p->drop = stale ? CNT_DROP_TCP_PAWS : CNT_DROP_TCP_TIME_WAIT;
 }
 
-bool time_wait_reusable(const struct tcp *t, uint32_t index)
+static bool on_loopback(const struct flow_key *f)
+{
+    return ip_addr_eq(&f->local, &f->remote) || (ip_addr_is_v4(&f->remote) && f->remote.b[12] == 127);
+}
+
+bool time_wait_reusable(const struct tcp *t, uint32_t index, bool bound)
 {
     const struct time_wait *w = time_wait_at(t, index);
-    return (w->flags & TIME_WAIT_TS) != 0 && t->ctx->tun->tcp_timestamps &&
-           tcp_msec(t->ctx->now) - w->ts_recent_at > 1000;
+    const struct tunables *tun = t->ctx->tun;
+    if ((w->flags & TIME_WAIT_TS) == 0 || !tun->tcp_timestamps)
+        return false;
+    if (bound)
+        return true;
+    if (tun->tcp_tw_reuse == 0 || (tun->tcp_tw_reuse == 2 && !on_loopback(&w->flow)))
+        return false;
+    return tcp_msec(t->ctx->now) - w->ts_recent_at > tun->tcp_tw_reuse_delay_ms;
 }

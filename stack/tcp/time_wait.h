@@ -41,8 +41,9 @@ void time_wait_fini(struct tcp *t);
 void time_wait_enter(struct tcp *t, struct tcb *tcb);
 /* Sets p->drop, unless a new connection takes the segment. */
 void time_wait_input(struct tcp *t, uint32_t index, struct pkt *p, const struct flow_key *f, uint32_t hash);
-/* May connect() take this 4-tuple again? Yes after a second, with timestamps (tcp_tw_reuse). */
-bool time_wait_reusable(const struct tcp *t, uint32_t index);
+/* May connect() take this 4-tuple again? With timestamps (RFC 6191), as tcp_tw_reuse says, after a second; at
+ * once when the application has `bound` the port itself, as on Linux. */
+bool time_wait_reusable(const struct tcp *t, uint32_t index, bool bound);
 void time_wait_remove(struct tcp *t, uint32_t index);
 void time_wait_timer(struct tcp *t);
 struct time_wait *time_wait_at(const struct tcp *t, uint32_t index);

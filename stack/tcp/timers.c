@@ -78,10 +78,30 @@ static void timers_rearm(struct tcp *t, struct tcb *tcb)
 
 /* ---- what happened ---- */
 
+static uint32_t since_first_retransmission_ms(const struct tcp *t, const struct tcb *tcb)
+{
+    int32_t ms = (int32_t)(tcp_msec(t->ctx->now) - tcb->retrans_since); /* which is odd, perhaps 1 ahead */
+    return tcb->retrans_since == 0 || ms < 0 ? 0 : (uint32_t)ms;
+}
+
+/* TCP_USER_TIMEOUT (RFC 5482) ends the connection on time: no wait reaches beyond it, as on Linux. */
+static uint64_t clamp_to_user_timeout(const struct tcp *t, const struct tcb *tcb, uint64_t delay_us)
+{
+    uint32_t user_ms = opts_of(t, tcb)->user_timeout_ms;
+    if (likely(user_ms == 0) || tcb->retrans_since == 0)
+        return delay_us;
+    uint32_t passed = since_first_retransmission_ms(t, tcb);
+    uint64_t left_us = passed < user_ms ? (uint64_t)(user_ms - passed) * USEC_PER_MSEC : USEC_PER_MSEC;
+    return RTE_MIN(delay_us, left_us);
+}
+
 static void rexmt_start(struct tcp *t, struct tcb *tcb, enum rexmt_kind kind)
 {
+    uint64_t delay_us = rtt_rto_backed_off(t, tcb);
     tcb->rexmt_kind = (uint8_t)kind;
-    timers_start(t, tcb, TIMER_REXMT, rtt_rto_backed_off(t, tcb));
+    if (unlikely(tcb->retrans_since != 0))
+        delay_us = clamp_to_user_timeout(t, tcb, delay_us);
+    timers_start(t, tcb, TIMER_REXMT, delay_us);
 }
 
 void timers_data_sent(struct tcp *t, struct tcb *tcb)
@@ -140,11 +160,6 @@ void timers_orphan_fin_wait_2(struct tcp *t, struct tcb *tcb)
 
 /* ---- retransmission ---- */
 
-static uint32_t since_first_retransmission_ms(const struct tcp *t, const struct tcb *tcb)
-{
-    return tcb->retrans_since == 0 ? 0 : tcp_msec(t->ctx->now) - tcb->retrans_since;
-}
-
 /* How long `n` time-outs take that start at the floor and double up to the maximum: RFC 1122's R2 in
  * Linux's reading, so that a fast path and a slow one give up after as many seconds. */
 static uint64_t model_timeout_ms(const struct tcp *t, uint32_t n)
@@ -165,10 +180,12 @@ static uint32_t orphan_retries(const struct tcp *t)
 static bool retransmission_hopeless(const struct tcp *t, const struct tcb *tcb)
 {
     uint32_t user_ms = opts_of(t, tcb)->user_timeout_ms;
-    if (user_ms != 0 && tcb->state != TCP_S_SYN_SENT)
+    if (tcb->state == TCP_S_SYN_SENT && tcb->retries >= opts_syn_retries(t, tcb))
+        return true;
+    if (user_ms != 0)
         return tcb->retries > 0 && since_first_retransmission_ms(t, tcb) >= user_ms;
     if (tcb->state == TCP_S_SYN_SENT)
-        return tcb->retries >= opts_syn_retries(t, tcb);
+        return false;
     if (tcb->state == TCP_S_SYN_RECEIVED)
         return tcb->retries >= t->ctx->tun->tcp_synack_retries;
     if (tcb_is(tcb, TCB_ORPHAN) && tcb->retries >= orphan_retries(t))
@@ -212,11 +229,15 @@ static void window_probe_timeout(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->packets_out != 0 || tcb->sndq_unsent == 0)
         return;
-    uint32_t max = tcb_is(tcb, TCB_ORPHAN) ? orphan_retries(t) : t->ctx->tun->tcp_retries2;
+    bool orphan = tcb_is(tcb, TCB_ORPHAN);
+    uint32_t max = orphan ? orphan_retries(t) : t->ctx->tun->tcp_retries2;
     uint32_t user_ms = opts_of(t, tcb)->user_timeout_ms;
     if (tcb->retrans_since == 0)
         tcb->retrans_since = tcp_msec(t->ctx->now) | 1;
-    if (tcb->retries >= max || (user_ms != 0 && since_first_retransmission_ms(t, tcb) >= user_ms)) {
+    /* Nobody waits for an orphan: a window that stays closed through the longest back-off ends it, as on
+     * Linux. */
+    bool stuck = orphan && tcb->backoff >= max && rtt_rto_backed_off(t, tcb) >= RTT_RTO_MAX_US;
+    if (stuck || tcb->retries >= max || (user_ms != 0 && since_first_retransmission_ms(t, tcb) >= user_ms)) {
         give_up(t, tcb);
         return;
     }

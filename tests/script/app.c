@@ -25,6 +25,7 @@ static const struct {
     {"ECONNREFUSED", ECONNREFUSED},
     {"EHOSTUNREACH", EHOSTUNREACH},
     {"EISCONN", EISCONN},
+    {"EADDRNOTAVAIL", EADDRNOTAVAIL},
     {"ENETUNREACH", ENETUNREACH},
     {"EINPROGRESS", EINPROGRESS},
     {"EALREADY", EALREADY},
@@ -197,6 +198,8 @@ static bool app_accept(struct call *k)
 static bool app_connect(struct call *k)
 {
     struct conversation *c = k->c;
+    if (!c->active)
+        c->stack_port = 0;
     c->active = true;
     c->peer_port = (uint16_t)(SCRIPT_ACTIVE_PORT + k->n);
     struct sockaddr_in a = {.sin_family = AF_INET,

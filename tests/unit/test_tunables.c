@@ -32,7 +32,7 @@ static void defaults_are_those_of_linux(void **state)
         {"tcp_syn_retries", "6"},
         {"tcp_synack_retries", "5"},
         {"tcp_retries2", "15"},
-        {"tcp_orphan_retries", "8"},
+        {"tcp_orphan_retries", "0"},
         {"tcp_fin_timeout", "60"},
         {"tcp_keepalive_time", "7200"},
         {"tcp_keepalive_intvl", "75"},
