@@ -134,11 +134,10 @@ int sock_bind(struct engine *e, int fd, const struct sockaddr *sa, socklen_t len
     err = sockaddr_read(sa, len, &addr, &port);
     if (err != 0)
         return err;
+    if (sock_is_tcp(s))
+        return tcp_bind(engine_tcp(e), s->tcb, &addr, port);
     bool reuseaddr = (s->file.flags & SOCK_F_REUSEADDR) != 0,
          reuseport = (s->file.flags & SOCK_F_REUSEPORT) != 0;
-    if (sock_is_tcp(s))
-        return tcp_bind(engine_tcp(e), s->tcb, &addr, port,
-                        (reuseaddr ? TCP_BIND_REUSEADDR : 0) | (reuseport ? TCP_BIND_REUSEPORT : 0));
     return udp_bind(engine_udp(e), s->udp, &addr, port,
                     (reuseaddr ? UDP_REUSEADDR : 0) | (reuseport ? UDP_REUSEPORT : 0));
 }

@@ -95,6 +95,10 @@ static int set_flag(struct engine *e, struct sock *s, int name, uint16_t flag, c
     if (err != 0)
         return err;
     s->file.flags = v != 0 ? s->file.flags | flag : s->file.flags & ~flag;
+    if ((flag & (SOCK_F_REUSEADDR | SOCK_F_REUSEPORT)) != 0 && sock_is_tcp(s))
+        tcp_set_reuse(engine_tcp(e), s->tcb,
+                      ((s->file.flags & SOCK_F_REUSEADDR) != 0 ? TCP_REUSEADDR : 0) |
+                          ((s->file.flags & SOCK_F_REUSEPORT) != 0 ? TCP_REUSEPORT : 0));
     return 0;
 }
 

@@ -33,16 +33,18 @@ bool tcp_is_listener(const struct tcb *tcb)
     return tcb->state == TCP_S_LISTEN;
 }
 
-int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port, unsigned flags)
+void tcp_set_reuse(struct tcp *t, struct tcb *tcb, unsigned reuse)
+{
+    ports_set_reuse(t, tcb, reuse);
+}
+
+int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port)
 {
     if (tcb->state != TCP_S_CLOSED || tcb_is(tcb, TCB_IN_PORTS))
         return -EINVAL;
     if (!ip_addr_is_any(addr) && !net_is_local(t->net, addr))
         return -EADDRNOTAVAIL;
     tcb->flow.local = *addr;
-    tcb->flags &= ~(TCB_REUSEADDR | TCB_REUSEPORT);
-    tcb->flags |= ((flags & TCP_BIND_REUSEADDR) != 0 ? TCB_REUSEADDR : 0) |
-                  ((flags & TCP_BIND_REUSEPORT) != 0 ? TCB_REUSEPORT : 0);
     int rc = port != 0 ? ports_bind(t, tcb, port) : ports_bind_ephemeral(t, tcb);
     if (rc != 0)
         tcb->flow.local = (struct ip_addr){0};
@@ -152,6 +154,8 @@ int tcp_connect(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint
     struct ip_addr bound = tcb->flow.local;
     bool had_port = tcb_is(tcb, TCB_IN_PORTS);
     seq_t floor;
+    if (net_is_group(t->net, addr))
+        return -ENETUNREACH; /* RFC9293-MUST-46 */
     connect_forget_past(t, tcb);
     rc = net_path_resolve(t->net, &tcb->path, &tcb->flow.local, addr, false);
     if (rc != 0)

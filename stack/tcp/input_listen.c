@@ -117,8 +117,7 @@ static struct tcb *child_make(struct tcp *t, struct half_open *h, const struct p
     if (child == NULL)
         return NULL;
     child_inherit(t, child, parent);
-    unsigned reuse = (tcb_is(child, TCB_REUSEADDR) ? TCP_BIND_REUSEADDR : 0) |
-                     (tcb_is(child, TCB_REUSEPORT) ? TCP_BIND_REUSEPORT : 0);
+    unsigned reuse = ports_reuse(child);
     if (ports_child_add(&t->ports, h->flow.lport, reuse) != 0) {
         tcb_free(t, child);
         return NULL;

@@ -60,8 +60,8 @@ int ports_child_add(struct ports *p, uint16_t number, unsigned reuse)
     if (port == NULL)
         return -ENOMEM;
     port->children++;
-    port->children_no_reuseaddr += !(reuse & TCP_BIND_REUSEADDR);
-    port->children_no_reuseport += !(reuse & TCP_BIND_REUSEPORT);
+    port->children_no_reuseaddr += !(reuse & TCP_REUSEADDR);
+    port->children_no_reuseport += !(reuse & TCP_REUSEPORT);
     return 0;
 }
 
@@ -70,9 +70,29 @@ void ports_child_remove(struct ports *p, uint16_t number, unsigned reuse)
     struct port *port = ports_at(p, number);
     assert(port != NULL && port->children > 0);
     port->children--;
-    port->children_no_reuseaddr -= !(reuse & TCP_BIND_REUSEADDR);
-    port->children_no_reuseport -= !(reuse & TCP_BIND_REUSEPORT);
+    port->children_no_reuseaddr -= !(reuse & TCP_REUSEADDR);
+    port->children_no_reuseport -= !(reuse & TCP_REUSEPORT);
     ports_put(p, number);
+}
+
+unsigned ports_reuse(const struct tcb *tcb)
+{
+    return (tcb_is(tcb, TCB_REUSEADDR) ? TCP_REUSEADDR : 0) | (tcb_is(tcb, TCB_REUSEPORT) ? TCP_REUSEPORT : 0);
+}
+
+void ports_set_reuse(struct tcp *t, struct tcb *tcb, unsigned reuse)
+{
+    struct port *port = tcb_is(tcb, TCB_PORT_CHILD) ? ports_at(&t->ports, tcb->flow.lport) : NULL;
+    unsigned was = ports_reuse(tcb);
+    if (port != NULL) {
+        port->children_no_reuseaddr += (was & TCP_REUSEADDR) != 0;
+        port->children_no_reuseaddr -= (reuse & TCP_REUSEADDR) != 0;
+        port->children_no_reuseport += (was & TCP_REUSEPORT) != 0;
+        port->children_no_reuseport -= (reuse & TCP_REUSEPORT) != 0;
+    }
+    tcb->flags &= ~(TCB_REUSEADDR | TCB_REUSEPORT);
+    tcb->flags |= ((reuse & TCP_REUSEADDR) != 0 ? TCB_REUSEADDR : 0) |
+                  ((reuse & TCP_REUSEPORT) != 0 ? TCB_REUSEPORT : 0);
 }
 
 static bool addrs_overlap(const struct ip_addr *a, const struct ip_addr *b)
@@ -140,10 +160,8 @@ void ports_release(struct tcp *t, struct tcb *tcb)
 {
     uint16_t number = tcb->flow.lport;
     if (tcb_is(tcb, TCB_PORT_CHILD)) {
-        unsigned reuse = (tcb_is(tcb, TCB_REUSEADDR) ? TCP_BIND_REUSEADDR : 0) |
-                         (tcb_is(tcb, TCB_REUSEPORT) ? TCP_BIND_REUSEPORT : 0);
         tcb->flags &= ~TCB_PORT_CHILD;
-        ports_child_remove(&t->ports, number, reuse);
+        ports_child_remove(&t->ports, number, ports_reuse(tcb));
     }
     if (!tcb_is(tcb, TCB_IN_PORTS))
         return;

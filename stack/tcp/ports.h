@@ -49,6 +49,9 @@ void ports_release(struct tcp *t, struct tcb *tcb);
 int ports_check_listen(struct tcp *t, const struct tcb *tcb);
 /* A connection or TIME-WAIT entry that is only counted; reuse: TCP_BIND_* it was bound with. 0 or -ENOMEM. */
 int ports_child_add(struct ports *p, uint16_t number, unsigned reuse);
+/* TCP_REUSEADDR, TCP_REUSEPORT of a control block. */
+unsigned ports_reuse(const struct tcb *tcb);
+void ports_set_reuse(struct tcp *t, struct tcb *tcb, unsigned reuse);
 void ports_child_remove(struct ports *p, uint16_t number, unsigned reuse);
 
 #endif

@@ -40,9 +40,11 @@ bool tcp_has_touched(const struct tcp *t);
 /* A control block in CLOSED with the tunables' options; NULL when out of memory or at the limit. */
 struct tcb *tcp_open(struct tcp *t);
 struct endpoint *tcp_endpoint(struct tcb *tcb);
-enum { TCP_BIND_REUSEADDR = 1, TCP_BIND_REUSEPORT = 2 };
+enum { TCP_REUSEADDR = 1, TCP_REUSEPORT = 2 };
+/* SO_REUSEADDR, SO_REUSEPORT: what others may share the port, from now on. */
+void tcp_set_reuse(struct tcp *t, struct tcb *tcb, unsigned reuse);
 /* -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (already bound). port 0: ephemeral (RFC 6056). */
-int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port, unsigned flags);
+int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port);
 /* Binds to an ephemeral port first if need be. A second call changes the backlog. -EADDRINUSE, -EINVAL,
  * -ENOMEM. */
 int tcp_listen(struct tcp *t, struct tcb *tcb, int backlog);

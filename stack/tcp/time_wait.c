@@ -71,8 +71,8 @@ static void restart(struct tcp *t, struct time_wait *w)
 
 static unsigned reuse_of(const struct time_wait *w)
 {
-    return ((w->flags & TIME_WAIT_REUSEADDR) != 0 ? TCP_BIND_REUSEADDR : 0) |
-           ((w->flags & TIME_WAIT_REUSEPORT) != 0 ? TCP_BIND_REUSEPORT : 0);
+    return ((w->flags & TIME_WAIT_REUSEADDR) != 0 ? TCP_REUSEADDR : 0) |
+           ((w->flags & TIME_WAIT_REUSEPORT) != 0 ? TCP_REUSEPORT : 0);
 }
 
 void time_wait_remove(struct tcp *t, uint32_t index)

@@ -141,7 +141,7 @@ struct tcb *rig_listen(struct rig *r, int backlog)
     struct ip_addr any = {0};
     struct tcb *l = tcp_open(&r->tcp);
     assert_non_null(l);
-    assert_int_equal(tcp_bind(&r->tcp, l, &any, RIG_PORT, 0), 0);
+    assert_int_equal(tcp_bind(&r->tcp, l, &any, RIG_PORT), 0);
     assert_int_equal(tcp_listen(&r->tcp, l, backlog), 0);
     return l;
 }

@@ -134,6 +134,65 @@ static void accept_gives_the_peer_and_its_flags(void **state)
     s->close(l);
 }
 
+/* RFC9293-MUST-46: there is no connection with a group or with everybody. */
+static void groups_cannot_be_connected_to(void **state)
+{
+    const struct sockets *s = *state;
+    static const uint32_t groups[] = {0xe0000001, 0xefffffff, 0xffffffff};
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        int fd = s->socket(CLIENT, SOCK_STREAM, 0);
+        struct sockaddr_in a = address_of(s, SERVER, 80);
+        a.sin_addr.s_addr = htonl(groups[i]);
+        assert_int_equal(s->connect(fd, (struct sockaddr *)&a, sizeof(a)), -ENETUNREACH);
+        s->close(fd);
+    }
+}
+
+/* RFC9293-MUST-41: a socket that listens on the port of a connection leaves that alone, also when it is closed. */
+static void listening_leaves_connections_alone(void **state)
+{
+    const struct sockets *s = *state;
+    struct sockaddr_in addr;
+    const int yes = 1;
+    char buf[8];
+    int fd[2], first = listener_of(s, 1, SOCK_STREAM, &addr);
+    assert_int_equal(s->setsockopt(first, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+    fd[CLIENT] = s->socket(CLIENT, SOCK_STREAM, 0);
+    assert_int_equal(s->connect(fd[CLIENT], (struct sockaddr *)&addr, sizeof(addr)), 0);
+    fd[SERVER] = s->accept4(first, NULL, NULL, 0);
+    s->close(first);
+    int second = s->socket(SERVER, SOCK_STREAM, 0);
+    assert_int_equal(s->setsockopt(second, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+    assert_int_equal(s->bind(second, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(s->listen(second, 1), 0);
+    assert_int_equal(put(s, fd[CLIENT], "one"), 3);
+    s->settle();
+    assert_int_equal(get(s, fd[SERVER], buf, sizeof(buf)), 3);
+    s->close(second);
+    assert_int_equal(put(s, fd[SERVER], "four"), 4);
+    s->settle();
+    assert_int_equal(get(s, fd[CLIENT], buf, sizeof(buf)), 4);
+    close_both(s, fd);
+}
+
+/* RFC9293-MUST-43, RFC9293-MUST-45: bind before connect chooses our address and port, and they stay. */
+static void connect_from_a_chosen_address(void **state)
+{
+    const struct sockets *s = *state;
+    struct sockaddr_in addr, own = address_of(s, CLIENT, 0), seen;
+    socklen_t len = sizeof(seen);
+    int fd[2], l = listener_of(s, 1, SOCK_STREAM, &addr);
+    fd[CLIENT] = s->socket(CLIENT, SOCK_STREAM, 0);
+    assert_int_equal(s->bind(fd[CLIENT], (struct sockaddr *)&own, sizeof(own)), 0);
+    uint16_t port = port_of(s, fd[CLIENT]);
+    assert_int_equal(s->connect(fd[CLIENT], (struct sockaddr *)&addr, sizeof(addr)), 0);
+    fd[SERVER] = s->accept4(l, (struct sockaddr *)&seen, &len, 0);
+    assert_int_equal(seen.sin_addr.s_addr, own.sin_addr.s_addr);
+    assert_int_equal(ntohs(seen.sin_port), port);
+    s->close(l);
+    close_both(s, fd);
+}
+
 static void connect_tells_how_far_it_is(void **state)
 {
     const struct sockets *s = *state;
@@ -500,6 +559,9 @@ int main(void)
         ON_BOTH(reuseaddr_binds_beside_but_not_a_listener),
         ON_BOTH(names_of_both_ends_agree),
         ON_BOTH(accept_gives_the_peer_and_its_flags),
+        ON_BOTH(groups_cannot_be_connected_to),
+        ON_BOTH(listening_leaves_connections_alone),
+        ON_BOTH(connect_from_a_chosen_address),
         ON_BOTH(connect_tells_how_far_it_is),
         ON_BOTH(refused_connect_tells_once_and_may_be_repeated),
         ON_BOTH(blocking_connect_returns_the_result),

@@ -130,8 +130,10 @@ static void exact_address_comes_before_wildcard(void **state)
     rig_init(&r);
     struct ip_addr any = {0}, self = rig_addr("10.0.0.1");
     struct tcb *a = tcp_open(&r.tcp), *b = tcp_open(&r.tcp);
-    assert_int_equal(tcp_bind(&r.tcp, a, &self, RIG_PORT, TCP_BIND_REUSEPORT), 0);
-    assert_int_equal(tcp_bind(&r.tcp, b, &any, RIG_PORT, TCP_BIND_REUSEPORT), 0);
+    tcp_set_reuse(&r.tcp, a, TCP_REUSEPORT);
+    assert_int_equal(tcp_bind(&r.tcp, a, &self, RIG_PORT), 0);
+    tcp_set_reuse(&r.tcp, b, TCP_REUSEPORT);
+    assert_int_equal(tcp_bind(&r.tcp, b, &any, RIG_PORT), 0);
     assert_int_equal(tcp_listen(&r.tcp, a, 5), 0);
     assert_int_equal(tcp_listen(&r.tcp, b, 5), 0);
     rig_handshake(&r);
@@ -150,7 +152,8 @@ static void reuseport_spreads(void **state)
     struct tcb *l[3];
     for (unsigned i = 0; i < 3; i++) {
         l[i] = tcp_open(&r.tcp);
-        assert_int_equal(tcp_bind(&r.tcp, l[i], &any, RIG_PORT, TCP_BIND_REUSEPORT), 0);
+        tcp_set_reuse(&r.tcp, l[i], TCP_REUSEPORT);
+        assert_int_equal(tcp_bind(&r.tcp, l[i], &any, RIG_PORT), 0);
         assert_int_equal(tcp_listen(&r.tcp, l[i], 4000), 0);
     }
     for (unsigned k = 0; k < 600; k++) {

@@ -10,7 +10,8 @@ static struct tcb *bound(unsigned flags, const struct ip_addr *addr, int want)
 {
     struct tcb *tcb = tcp_open(&r.tcp);
     assert_non_null(tcb);
-    assert_int_equal(tcp_bind(&r.tcp, tcb, addr, 80, flags), want);
+    tcp_set_reuse(&r.tcp, tcb, flags);
+    assert_int_equal(tcp_bind(&r.tcp, tcb, addr, 80), want);
     return tcb;
 }
 
@@ -33,11 +34,11 @@ static void plain_binds_conflict(void **state)
 static void reuseaddr_stops_at_a_listener(void **state)
 {
     rig_init(&r);
-    struct tcb *a = bound(TCP_BIND_REUSEADDR, &any, 0);
-    struct tcb *b = bound(TCP_BIND_REUSEADDR, &any, 0);
+    struct tcb *a = bound(TCP_REUSEADDR, &any, 0);
+    struct tcb *b = bound(TCP_REUSEADDR, &any, 0);
     assert_int_equal(tcp_listen(&r.tcp, a, 5), 0);
     assert_int_equal(tcp_listen(&r.tcp, b, 5), -EADDRINUSE);
-    bound(TCP_BIND_REUSEADDR, &any, -EADDRINUSE);
+    bound(TCP_REUSEADDR, &any, -EADDRINUSE);
     rig_fini(&r);
 }
 
@@ -45,8 +46,8 @@ static void reuseaddr_stops_at_a_listener(void **state)
 static void reuseport_shares_a_listener(void **state)
 {
     rig_init(&r);
-    struct tcb *a = bound(TCP_BIND_REUSEPORT, &any, 0);
-    struct tcb *b = bound(TCP_BIND_REUSEPORT, &any, 0);
+    struct tcb *a = bound(TCP_REUSEPORT, &any, 0);
+    struct tcb *b = bound(TCP_REUSEPORT, &any, 0);
     assert_int_equal(tcp_listen(&r.tcp, a, 5), 0);
     assert_int_equal(tcp_listen(&r.tcp, b, 5), 0);
     bound(0, &any, -EADDRINUSE);
@@ -62,7 +63,8 @@ static void children_hold_the_port(void **state)
     rig_accept(&r, l);
     tcp_close(&r.tcp, l);
     struct tcb *again = tcp_open(&r.tcp);
-    assert_int_equal(tcp_bind(&r.tcp, again, &any, RIG_PORT, TCP_BIND_REUSEADDR), -EADDRINUSE);
+    tcp_set_reuse(&r.tcp, again, TCP_REUSEADDR);
+    assert_int_equal(tcp_bind(&r.tcp, again, &any, RIG_PORT), -EADDRINUSE);
     rig_fini(&r);
 }
 
@@ -100,7 +102,7 @@ static void ports_come_back(void **state)
     rig_init(&r);
     for (unsigned i = 0; i < 100; i++) {
         struct tcb *tcb = tcp_open(&r.tcp);
-        assert_int_equal(tcp_bind(&r.tcp, tcb, &any, 0, 0), 0);
+        assert_int_equal(tcp_bind(&r.tcp, tcb, &any, 0), 0);
         tcp_close(&r.tcp, tcb);
     }
     assert_int_equal(r.tcp.ports.slab.in_use, 0);
