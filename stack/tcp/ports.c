@@ -77,7 +77,8 @@ void ports_child_remove(struct ports *p, uint16_t number, unsigned reuse)
 
 unsigned ports_reuse(const struct tcb *tcb)
 {
-    return (tcb_is(tcb, TCB_REUSEADDR) ? TCP_REUSEADDR : 0) | (tcb_is(tcb, TCB_REUSEPORT) ? TCP_REUSEPORT : 0);
+    return (tcb_is(tcb, TCB_REUSEADDR) ? TCP_REUSEADDR : 0) |
+           (tcb_is(tcb, TCB_REUSEPORT) ? TCP_REUSEPORT : 0);
 }
 
 void ports_set_reuse(struct tcp *t, struct tcb *tcb, unsigned reuse)

@@ -231,7 +231,7 @@ static void errors_are_rate_limited(void **state)
 
 /* ---- errors that we get ---- */
 
-/* RFC 1122 section 3.2.2: passed to the transport that the quoted packet names. */
+/* RFC 1122 section 3.2.2: passed to the transport that the quoted packet names. (RFC9293-MUST-54) */
 static void errors_reach_the_transport(void **state)
 {
     struct net_bench *b = *state;
@@ -244,7 +244,8 @@ static void errors_reach_the_transport(void **state)
     assert_int_equal(b->pkt.icmp_error.mtu, 1300);
 }
 
-/* RFC 6633 section 3 (MUST): source quench is ignored. Redirects and what we cannot have sent too. */
+/* RFC 6633 section 3 (MUST): source quench is ignored. Redirects and what we cannot have sent too.
+ * (RFC9293-MUST-55) */
 static void quench_redirect_and_nonsense_are_ignored(void **state)
 {
     struct net_bench *b = *state;

@@ -26,7 +26,7 @@ static struct udp_pcb *open_port(struct net_bench *b, uint16_t port)
     return pcb;
 }
 
-/* RFC 1122 section 3.2.1.3: sources that no packet may come from are discarded silently. */
+/* RFC 1122 section 3.2.1.3: sources that no packet may come from are discarded silently. (RFC9293-MUST-63) */
 static void martian_sources_are_dropped_silently(void **state)
 {
     struct net_bench *b = *state;
@@ -94,7 +94,7 @@ static void unicast_in_a_link_broadcast_is_dropped(void **state)
     assert_int_equal(b->drop, CNT_DROP_IP_LINK_BROADCAST);
 }
 
-/* RFC 9293 section 3.9.2.3 (MUST-57): TCP to a group. */
+/* RFC 9293 section 3.9.2.3 (MUST-57): TCP to a group. (RFC9293-MUST-57) */
 static void tcp_to_a_group_is_dropped_silently(void **state)
 {
     struct net_bench *b = *state;
@@ -110,7 +110,7 @@ static void tcp_to_a_group_is_dropped_silently(void **state)
     assert_int_equal(bench_n_sent(b), 0);
 }
 
-/* RFC 1122 section 3.2.1.8: options that mean nothing to us are passed over. */
+/* RFC 1122 section 3.2.1.8: options that mean nothing to us are passed over. (RFC9293-MUST-50) */
 static void options_are_skipped(void **state)
 {
     struct net_bench *b = *state;

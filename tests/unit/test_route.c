@@ -86,7 +86,8 @@ static void addresses_of_groups_and_networks_are_refused(void **state)
     assert_int_equal(net_add_address(&b->net, 0, &ptp, 31), 0); /* RFC 3021 */
 }
 
-/* RFC 1122 section 3.3.4.3: the source address is the one in the network of the next hop. */
+/* RFC 1122 section 3.3.4.3: the source address is the one in the network of the next hop. (RFC9293-MUST-44)
+ */
 static void source_is_chosen_by_the_way(void **state)
 {
     struct net_bench *b = *state;

@@ -79,6 +79,7 @@ static void reuseaddr_binds_beside_but_not_a_listener(void **state)
     s->close(b);
 }
 
+/* RFC9293-MUST-45 */
 static void names_of_both_ends_agree(void **state)
 {
     const struct sockets *s = *state;
@@ -148,7 +149,8 @@ static void groups_cannot_be_connected_to(void **state)
     }
 }
 
-/* RFC9293-MUST-41: a socket that listens on the port of a connection leaves that alone, also when it is closed. */
+/* RFC9293-MUST-41: a socket that listens on the port of a connection leaves that alone, also when it is
+ * closed. */
 static void listening_leaves_connections_alone(void **state)
 {
     const struct sockets *s = *state;
@@ -508,6 +510,7 @@ static void closed_listener_resets_what_waits(void **state)
     s->close(fd);
 }
 
+/* RFC9293-MUST-32 */
 static void urgent_byte_is_read_apart(void **state)
 {
     const struct sockets *s = *state;

@@ -123,7 +123,7 @@ static void close_resets_the_accept_queue(void **state)
     rig_fini(&r);
 }
 
-/* An exact address is preferred to the wildcard. */
+/* An exact address is preferred to the wildcard. (RFC9293-MUST-42) */
 static void exact_address_comes_before_wildcard(void **state)
 {
     int err;

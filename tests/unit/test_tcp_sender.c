@@ -168,7 +168,8 @@ static void zero_window_is_probed(void **state)
     rig_fini(&r);
 }
 
-/* RFC 9293 section 3.8.4: probes after the idle time; no answer to keepcnt of them ends it. */
+/* RFC 9293 section 3.8.4: probes after the idle time; no answer to keepcnt of them ends it. (RFC9293-MUST-24)
+ */
 static void keepalive_finds_the_dead(void **state)
 {
     rig_init(&r);

@@ -47,6 +47,7 @@ static bool parse(struct pkt *p, uint64_t ol_flags)
     return tcp_parse(p);
 }
 
+/* RFC9293-MUST-1 */
 static void a_segment_is_read_into_the_view(void **state)
 {
     struct pkt p;
@@ -92,7 +93,7 @@ static void data_offsets_out_of_bounds_are_dropped(void **state)
     }
 }
 
-/* RFC 9293 MUST-3: the receiver checks the checksum. */
+/* RFC 9293 MUST-3: the receiver checks the checksum. (RFC9293-MUST-2, RFC9293-MUST-3) */
 static void checksums_by_the_device_or_here(void **state)
 {
     static const struct {
@@ -153,7 +154,7 @@ static void options_of(const uint8_t *opt, unsigned len, bool syn, struct tcp_op
     }
 }
 
-/* As Linux sends it: mss, sackOK, TS, nop, wscale. */
+/* As Linux sends it: mss, sackOK, TS, nop, wscale. (RFC9293-MUST-4) */
 static void the_options_of_a_syn(void **state)
 {
     static const uint8_t opt[] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7};
@@ -171,6 +172,7 @@ static void the_options_of_a_syn(void **state)
     assert_int_equal(o.has, TCP_OPT_HAS_TS);
 }
 
+/* RFC9293-MUST-5, RFC9293-MUST-64 */
 static void timestamps_by_the_fast_and_the_slow_way(void **state)
 {
     static const uint8_t fast[] = {1, 1, 8, 10, 0x80, 0, 0, 1, 0, 0, 0, 9};
@@ -215,7 +217,7 @@ static void sack_blocks_are_read(void **state)
     assert_int_equal(o.has, 0);
 }
 
-/* RFC 9293 MUST-6 and MUST-7. */
+/* RFC 9293 MUST-6 and MUST-7. (RFC9293-MUST-6, RFC9293-MUST-7, RFC9293-MUST-64, RFC9293-MUST-68) */
 static void odd_options_are_skipped_or_end_the_list(void **state)
 {
     static const struct {
@@ -249,7 +251,7 @@ static void odd_options_are_skipped_or_end_the_list(void **state)
     }
 }
 
-/* The exact bytes that Linux sends, for each combination. */
+/* The exact bytes that Linux sends, for each combination. (RFC9293-MUST-65, RFC9293-MUST-69) */
 static void options_go_out_in_the_order_of_linux(void **state)
 {
     enum {
