@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tcp/isn.h"
 
-#define ISN_TICK_SHIFT 6 /* 64 ns; RFC 9293 section 3.4.1 wants a tick of 4 us or less */
-
 void isn_init(struct isn *i, struct rng *r)
 {
     i->secret = rng_key(r);

@@ -9,6 +9,8 @@
 #include "base/rng.h"
 #include "base/seq.h"
 
+#define ISN_TICK_SHIFT 6 /* 64 ns; RFC 9293 section 3.4.1 wants a tick of 4 us or less */
+
 struct isn {
     struct siphash_key secret;    /* RFC 6528's secretkey */
     struct siphash_key ts_secret; /* another one */

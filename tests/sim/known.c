@@ -27,6 +27,8 @@ static bool path_run(const struct known_path *p, const struct sim_options *opt)
 {
     char why[200];
     struct scenario sc = {.seed = 1,
+                          .n_hosts = 2,
+                          .start = NSEC_PER_SEC,
                           .mtu = 1500,
                           .backlog = 16,
                           .sack = true,
@@ -42,6 +44,8 @@ static bool path_run(const struct known_path *p, const struct sim_options *opt)
                                     .write_max = {65536, 65536},
                                     .read_max = {65536, 65536},
                                     .ending = END_HALF_CLOSE,
+                                    .wraps = -1,
+                                    .naps = -1,
                                     .edge = true};
     sc.deadline = (nsec_t)(p->seconds * 20e9);
     sim_run(&sc, opt, &r);

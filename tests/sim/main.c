@@ -6,6 +6,7 @@
  *   --world S     this world alone, told at length; with --pcap PREFIX both ends are captured
  *   --known       the known paths with their bounds on completion time
  *   --all         go on after a failure
+ *   --faults LIST worlds with these faults only (default all; none; names in scenario.c)
  *   --twice       each world twice: the same seed must give the same bytes, on the slow path too */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static bool run_world(const struct options *o, uint64_t seed, struct total *t)
 {
     struct scenario sc;
     struct sim_result r, again;
-    scenario_draw(&sc, seed);
+    scenario_draw(&sc, seed, o->sim.faults);
     sim_run(&sc, &o->sim, &r);
     t->worlds++;
     t->virtual_s += (double)r.virtual_time / 1e9;
@@ -105,7 +106,7 @@ static bool run_one(const struct options *o)
     struct scenario sc;
     struct sim_result r;
     char text[1024];
-    scenario_draw(&sc, o->world);
+    scenario_draw(&sc, o->world, o->sim.faults);
     scenario_print(&sc, text, sizeof(text));
     printf("world %llu: %s\n", (unsigned long long)o->world, text);
     sim_run(&sc, &o->sim, &r);
@@ -128,6 +129,8 @@ static bool option_value(struct options *o, const char *name, const char *value)
         o->hours = atof(value);
     else if (strcmp(name, "--wall") == 0)
         o->wall = atof(value);
+    else if (strcmp(name, "--faults") == 0)
+        return scenario_faults(value, &o->sim.faults);
     else if (strcmp(name, "--pcap") == 0)
         o->sim.pcap = value;
     else
@@ -156,14 +159,14 @@ static bool options_read(struct options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.wall = 20};
+    struct options o = {.wall = 20, .sim.faults = FAULT_ALL};
     if (getrandom(&o.seed, 3, 0) != 3)
         o.seed = (uint64_t)time(NULL);
     if (!options_read(&o, argc, argv)) {
         fprintf(
             stderr,
             "usage: plx-sim [--seed S] [--hours H | --wall SECONDS] [--world S [--pcap PREFIX]] [--known] "
-            "[--twice] [--slow-path] [--all]\n");
+            "[--faults LIST] [--twice] [--slow-path] [--all]\n");
         return 2;
     }
     bool ok = o.known ? known_paths_run(&o.sim) : o.one ? run_one(&o) : run_many(&o);

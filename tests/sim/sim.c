@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "base/heap_pool.h"
-#include "netdev/pipe.h"
 #include "posix/socket.h"
 #include "support/tee.h"
+#include "tcp/tcp_private.h"
+#include "tcp/timers.h"
 
 #define CHECK_MAX 64 /* rounds between looks at the control blocks, once there are many rounds */
 
@@ -17,7 +18,11 @@ struct sim {
     struct world w;
     struct traffic t;
     struct sim_result *out;
-    struct netdev *tee[2];
+    struct network *net;
+    struct netdev *tee[WORLD_HOSTS];
+    nsec_t begin;
+    unsigned paused; /* a bit for each pause that was made */
+    uint64_t blocks; /* sum over control blocks */
 };
 
 static bool sim_fail(struct sim *s, const char *what)
@@ -39,53 +44,119 @@ static void sim_tunables(const struct scenario *sc, struct host *h)
         h->tun.tcp_orphan_retries = 15;
 }
 
+static struct netdev *sim_wire(struct sim *s, unsigned i)
+{
+    struct impair_config wire = s->sc->wire;
+    struct netdev *end = network_port(s->net, i, s->w.host[i].rx_pool);
+    wire.seed += i;
+    return i == 1 ? end : netdev_impair_create(end, &wire);
+}
+
+static void sim_limit_pools(const struct scenario *sc, struct host *h)
+{
+    if (sc->pool_limit == 0)
+        return;
+    heap_pool_set_limit(h->rx_pool, sc->pool_limit);
+    heap_pool_set_limit(h->hdr_pool, sc->pool_limit);
+    heap_pool_set_limit(h->data_pool, sc->pool_limit);
+}
+
 static bool sim_build(struct sim *s, const struct sim_options *opt)
 {
-    static const char *const addr[2] = {"10.0.0.1", "10.0.0.2"};
     const struct scenario *sc = s->sc;
-    char path[256];
-    struct netdev *end[2];
+    bool offload = sc->offload && sc->wire.corrupt == 0;
+    char path[256], addr[32];
+    struct network_config net = {.link = sc->ether ? NETDEV_LINK_ETHER : NETDEV_LINK_NONE,
+                                 .mtu = sc->mtu,
+                                 .offload = offload,
+                                 .multi_seg = sc->mtu > 1500 || (sc->seed & 1) != 0,
+                                 .seed = sc->seed,
+                                 .faults = sc->net};
     world_init(&s->w, sc->seed);
-    struct pipe_config pipe = {
-        .link = sc->ether ? NETDEV_LINK_ETHER : NETDEV_LINK_NONE,
-        .mtu = sc->mtu,
-        .depth = 2048,
-        .tx_csum = sc->offload && sc->wire.corrupt == 0,
-        .rx_csum = sc->offload && sc->wire.corrupt == 0,
-        .multi_seg = sc->mtu > 1500 || (sc->seed & 1) != 0,
-        /* else a segment has to fit one buffer */ .mac = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}};
-    for (unsigned i = 0; i < 2; i++) {
+    s->w.now = sc->start;
+    s->net = network_create(&net);
+    if (s->net == NULL)
+        return sim_fail(s, "no network");
+    for (unsigned i = 0; i < sc->n_hosts; i++) {
         struct host *h = world_add_host(&s->w);
         sim_tunables(sc, h);
-        pipe.pool[i] = h->rx_pool;
-        if (sc->pool_limit != 0) {
-            heap_pool_set_limit(h->rx_pool, sc->pool_limit);
-            heap_pool_set_limit(h->hdr_pool, sc->pool_limit);
-            heap_pool_set_limit(h->data_pool, sc->pool_limit);
-        }
-    }
-    if (netdev_pipe_create(&pipe, end) != 0)
-        return sim_fail(s, "no pipe");
-    end[0] = netdev_impair_create(end[0], &sc->wire);
-    for (unsigned i = 0; i < 2; i++) {
+        sim_limit_pools(sc, h);
         if (opt->pcap != NULL)
             snprintf(path, sizeof(path), "%s%u.pcap", opt->pcap, i);
-        s->tee[i] = tee_create(end[i], opt->pcap != NULL ? path : NULL);
-        if (s->tee[i] == NULL || !world_start(&s->w, &s->w.host[i], s->tee[i], addr[i], s->out->why))
+        snprintf(addr, sizeof(addr), "10.0.0.%u", i + 1);
+        s->tee[i] = tee_create(sim_wire(s, i), opt->pcap != NULL ? path : NULL);
+        if (s->tee[i] == NULL || !world_start(&s->w, h, s->tee[i], addr, s->out->why))
             return sim_fail(s, s->tee[i] == NULL ? "the capture cannot be written" : s->out->why);
-        s->w.host[i].worker.tcp.fastpath = !opt->slow_path;
+        h->worker.tcp.fastpath = !opt->slow_path;
         if (sc->pool_limit != 0) /* as the programs clamp tcp_mem: receive queues never empty the pool */
-            tcp_set_memory(&s->w.host[i].worker.tcp, (uint64_t)sc->pool_limit * WORLD_DATA_ROOM / 2);
+            tcp_set_memory(&h->worker.tcp, (uint64_t)sc->pool_limit * WORLD_DATA_ROOM / 2);
     }
     return true;
+}
+
+/* The timestamps of a flow are milliseconds from its addresses' offset on: there they shall soon wrap. */
+static void sim_wrap_tsval(struct sim *s)
+{
+    const struct host *h = &s->w.host[(s->sc->seed & 1) == 0 ? 0 : 1];
+    struct flow_key f = {ip_addr_v4(h->addr), ip_addr_v4(s->w.host[1 - h->index].addr), 0, 0};
+    uint32_t now = tcp_msec(s->w.now) + isn_ts_offset(&h->worker.tcp.isn, &f);
+    uint32_t before = (uint32_t)(s->sc->seed % 7000);
+    if (s->sc->wrap_tsval)
+        s->w.now += (nsec_t)(uint32_t)(0 - before - now) * NSEC_PER_MSEC;
+}
+
+/* The machine sleeps, or one host of it. */
+static void sim_pause(struct sim *s)
+{
+    for (unsigned i = 0; i < s->sc->n_pauses; i++) {
+        const struct pause *p = &s->sc->pause[i];
+        if ((s->paused & 1u << i) != 0 || s->w.now < s->begin + p->at)
+            continue;
+        s->paused |= 1u << i;
+        if (p->host < 0)
+            s->w.now += p->length;
+        else
+            s->w.host[p->host].frozen_until = s->w.now + p->length;
+    }
+}
+
+static void mix(struct sim *s, uint64_t v)
+{
+    s->blocks = (s->blocks ^ v) * UINT64_C(0x100000001b3);
+    s->blocks ^= s->blocks >> 29;
+}
+
+/* So that two runs do not only send the same, but also know the same. */
+static void sim_mix_blocks(struct sim *s)
+{
+    for (unsigned i = 0; i < s->w.n_hosts; i++) {
+        const struct tcp *t = &s->w.host[i].worker.tcp;
+        for (uint32_t k = 0; t->table.cur.slot != NULL && k <= t->table.cur.mask; k++) {
+            conn_ref ref = t->table.cur.slot[k].ref;
+            if (conn_kind(ref) != CONN_TCB)
+                continue;
+            const struct tcb *tcb = tcb_at(t, conn_index(ref));
+            mix(s, (uint64_t)tcb->snd_una << 32 | tcb->rcv_nxt);
+            mix(s, (uint64_t)tcb->cwnd << 32 | tcb->ssthresh);
+            mix(s, (uint64_t)tcb->srtt << 32 | tcb->rttvar);
+            mix(s, (uint64_t)tcb->rcv_wnd << 32 | tcb->snd_wnd);
+            mix(s,
+                (uint64_t)tcb->flags << 32 | (uint32_t)(tcb->timers << 16 | tcb->recovery << 8 | tcb->state));
+            mix(s, (uint64_t)tcb->rcvq_charge << 32 | tcb->ts_recent);
+        }
+    }
 }
 
 static bool sim_each(struct world *w, void *arg)
 {
     struct sim *s = arg;
     char why[WORLD_WHY];
-    if ((w->rounds < 2000 || w->rounds % CHECK_MAX == 0) && world_check(w, why) != NULL)
-        return sim_fail(s, why);
+    if (w->rounds < 2000 || w->rounds % CHECK_MAX == 0) {
+        if (world_check(w, why) != NULL)
+            return sim_fail(s, why);
+        sim_mix_blocks(s);
+    }
+    sim_pause(s);
     if (s->t.failed)
         return sim_fail(s, s->t.why);
     return !traffic_done(&s->t);
@@ -100,9 +171,8 @@ static bool sim_each_after(struct world *w, void *arg)
 /* Until the plan is carried out, then until TIME-WAIT and all that lingers is gone. */
 static void sim_live(struct sim *s)
 {
-    nsec_t begin = s->w.now;
-    bool ran = world_run(&s->w, begin + s->sc->deadline, sim_each, s);
-    s->out->traffic_time = s->w.now - begin;
+    bool ran = world_run(&s->w, s->begin + s->sc->deadline, sim_each, s);
+    s->out->traffic_time = s->w.now - s->begin;
     if (s->out->ok && !traffic_done(&s->t)) {
         char rest[800];
         traffic_report(&s->t, rest, sizeof(rest));
@@ -111,19 +181,22 @@ static void sim_live(struct sim *s)
         s->out->ok = false;
     }
     traffic_stop(&s->t);
+    network_calm(s->net);
     if (!s->out->ok)
         return;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < s->w.n_hosts; i++)
         engine_close_all(&s->w.host[i].engine);
     /* Orphans may need all their retransmissions before they are given up. */
-    struct tcp_census c[2];
-    for (unsigned i = 0; i < 40; i++) {
+    uint32_t left = 1;
+    for (unsigned i = 0; i < 40 && left != 0; i++) {
         if (!world_run(&s->w, s->w.now + 60 * NSEC_PER_SEC, sim_each_after, s))
             sim_fail(s, "one moment never ends, after everything was closed");
-        tcp_census(&s->w.host[0].worker.tcp, &c[0]);
-        tcp_census(&s->w.host[1].worker.tcp, &c[1]);
-        if (c[0].tcbs + c[0].half_open + c[0].time_wait + c[1].tcbs + c[1].half_open + c[1].time_wait == 0)
-            break;
+        left = 0;
+        for (unsigned k = 0; k < s->w.n_hosts; k++) {
+            struct tcp_census c;
+            tcp_census(&s->w.host[k].worker.tcp, &c);
+            left += c.tcbs + c.half_open + c.time_wait;
+        }
     }
 }
 
@@ -137,13 +210,16 @@ void sim_run(const struct scenario *sc, const struct sim_options *opt, struct si
     s.sc = sc;
     s.out = out;
     if (sim_build(&s, opt)) {
-        nsec_t begin = s.w.now;
+        sim_wrap_tsval(&s);
+        s.begin = s.w.now;
+        network_begin(s.net, s.begin);
         if (traffic_start(&s.t, sc, &s.w))
             sim_live(&s);
         else
             sim_fail(&s, s.t.why);
-        out->virtual_time = s.w.now - begin;
-        for (unsigned i = 0; i < 2; i++) {
+        out->virtual_time = s.w.now - s.begin;
+        out->fingerprint = s.blocks;
+        for (unsigned i = 0; i < s.w.n_hosts; i++) {
             const struct counters *c = &s.w.host[i].worker.ctx.counters;
             out->packets += c->v[CNT_TX_PACKETS];
             out->retransmissions += c->v[CNT_TCP_RETRANS];

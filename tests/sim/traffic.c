@@ -11,6 +11,7 @@
 #include "posix/epoll.h"
 #include "posix/socket.h"
 #include "support/segment.h"
+#include "tcp/tcp_private.h"
 
 #define RETRY         (50 * NSEC_PER_MSEC) /* after a shortage of memory */
 #define CALLS_A_TURN  64
@@ -28,9 +29,11 @@ bool traffic_fail(struct traffic *t, const char *fmt, ...)
     return false;
 }
 
+/* With a hostile peer anything may happen to a connection, but nothing to the stack. */
 static bool end_fail(struct traffic_end *e, const char *what, long rc)
 {
-    return traffic_fail(e->t, "connection %u, %s, at %.6f s: %s (%ld), sent %lu of %u, received %lu of %u",
+    return e->plan->hostile ||
+           traffic_fail(e->t, "connection %u, %s, at %.6f s: %s (%ld), sent %lu of %u, received %lu of %u",
                         e->conn, e->side == 0 ? "client" : "server", (double)e->t->w->now / 1e9, what, rc,
                         (unsigned long)e->sent, e->plan->bytes[e->side], (unsigned long)e->received,
                         e->plan->bytes[1 - e->side]);
@@ -76,7 +79,7 @@ static unsigned end_watch(struct traffic_end *e)
         return 0;
     ev.events = want;
     int op = e->interest == 0 ? EPOLL_CTL_ADD : want == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-    int rc = epoll_control(end_engine(e), e->t->epoll[e->side], op, e->fd, &ev);
+    int rc = epoll_control(end_engine(e), e->t->epoll[e->h->index], op, e->fd, &ev);
     if (rc != 0)
         end_fail(e, "epoll_ctl", rc);
     e->interest = want;
@@ -106,6 +109,16 @@ static void end_reset(struct traffic_end *e, const char *call, long rc)
     if (!plan_resets(e->plan))
         end_fail(e, call, rc);
     end_over(e);
+}
+
+/* Does nothing for days, once. */
+static bool end_nap(struct traffic_end *e)
+{
+    if (e->plan->naps != (int)e->side || e->napped || e->sent < e->plan->nap_after)
+        return false;
+    e->napped = true;
+    e->wake = e->t->w->now + e->plan->nap;
+    return true;
 }
 
 static void end_stall(struct traffic_end *e)
@@ -144,6 +157,10 @@ static bool end_send(struct traffic_end *e)
 
 static bool end_compare(struct traffic_end *e, const uint8_t *buf, ssize_t n)
 {
+    if (e->plan->hostile) {
+        e->received = RTE_MIN(e->received + (uint64_t)n, (uint64_t)e->plan->bytes[1 - e->side]);
+        return true;
+    }
     for (ssize_t i = 0; i < n; i++)
         if (buf[i] != stream_byte(end_seed(e, false), e->received + (uint64_t)i))
             return end_fail(e, "a byte is wrong at offset", (long)e->received + i);
@@ -204,6 +221,8 @@ static unsigned end_turn(struct traffic_end *e)
     if (e->fd < 0 || !e->connected || end_stalled(e))
         return 0;
     e->wake = NSEC_NEVER;
+    if (end_nap(e))
+        return end_watch(e) + 1;
     while (calls < CALLS_A_TURN && !e->over && e->in_ready && !e->eof) {
         calls++;
         if (!end_receive(e))
@@ -242,15 +261,51 @@ static void end_options(struct traffic_end *e)
     }
 }
 
+/* Sequence numbers begin where the flow's hash and the clock say: whoever knows both chooses the moment. */
+static nsec_t moment_of_wrap(const struct traffic_end *e, uint32_t before)
+{
+    const struct traffic *t = e->t;
+    unsigned side = (unsigned)e->plan->wraps;
+    const struct host *h = side == 0 ? e->h : t->host[1];
+    struct ip_addr client = ip_addr_v4(e->h->addr), server = ip_addr_v4(t->host[1]->addr);
+    struct flow_key f = side == 0 ? (struct flow_key){client, server, e->port, TRAFFIC_PORT}
+                                  : (struct flow_key){server, client, TRAFFIC_PORT, e->port};
+    seq_t isn = isn_make(&h->worker.tcp.isn, &f, t->w->now);
+    return t->w->now + ((nsec_t)(uint32_t)(0 - before - isn) << ISN_TICK_SHIFT);
+}
+
+/* The first time round: a port of its own, and the moment at which its numbers, or the server's answer to
+ * them, begin a little before their wrap. */
+static bool client_waits_for_wrap(struct traffic_end *e)
+{
+    if (e->plan->wraps < 0 || e->port != 0)
+        return false;
+    uint32_t bytes = e->plan->bytes[e->plan->wraps];
+    e->port = (uint16_t)(10000 + e->conn);
+    e->wake = moment_of_wrap(e, world_below(&e->t->dice, RTE_MIN(bytes, 200000u) + 2));
+    return true;
+}
+
+static int client_bind(struct traffic_end *e)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(e->port), .sin_addr.s_addr = e->h->addr};
+    return e->plan->wraps < 0 ? 0 : sock_bind(end_engine(e), e->fd, (struct sockaddr *)&a, sizeof(a));
+}
+
 static unsigned client_connect(struct traffic_end *e)
 {
     struct engine *en = end_engine(e);
     struct sockaddr_in a = {
         .sin_family = AF_INET, .sin_port = htons(TRAFFIC_PORT), .sin_addr.s_addr = e->t->host[1]->addr};
     socklen_t len = sizeof(a);
+    if (client_waits_for_wrap(e))
+        return 1;
     e->fd = sock_open(en, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (e->fd < 0)
-        return end_fail(e, "socket", e->fd);
+    if (e->fd < 0 || client_bind(e) != 0) {
+        end_fail(e, "socket", e->fd);
+        end_over(e);
+        return 1;
+    }
     end_options(e);
     int rc = sock_connect(en, e->fd, (struct sockaddr *)&a, sizeof(a));
     if (rc == -ENOBUFS || rc == -ENOMEM) {
@@ -258,8 +313,11 @@ static unsigned client_connect(struct traffic_end *e)
         e->wake = e->t->w->now + RETRY;
         return 1;
     }
-    if (rc != -EINPROGRESS)
-        return end_fail(e, "connect", rc);
+    if (rc != -EINPROGRESS) {
+        end_fail(e, "connect", rc);
+        end_over(e);
+        return 1;
+    }
     sock_getsockname(en, e->fd, (struct sockaddr *)&a, &len);
     e->port = ntohs(a.sin_port);
     e->wake = NSEC_NEVER;
@@ -276,13 +334,17 @@ static unsigned server_accept(struct traffic *t)
         return fd == -EAGAIN || fd == -ECONNABORTED ? 0 : traffic_fail(t, "accept: %d", fd);
     for (unsigned i = 0; i < t->sc->n_conns; i++) {
         struct traffic_end *c = &t->end[0][i], *e = &t->end[1][i];
-        if (c->port != ntohs(a.sin_port) || e->fd >= 0 || e->over)
+        if (c->port != ntohs(a.sin_port) || c->h->addr != a.sin_addr.s_addr || e->fd >= 0 || e->over)
             continue;
         e->fd = fd;
         e->connected = e->in_ready = e->out_ready = true;
         end_options(e);
         end_watch(e);
         end_turn(e);
+        return 1;
+    }
+    if (t->sc->net.hostile != 0 && a.sin_addr.s_addr == t->host[t->sc->net.hostile]->addr) {
+        sock_close(&t->host[1]->engine, fd);
         return 1;
     }
     traffic_fail(t, "a connection from port %u that nobody made", ntohs(a.sin_port));
@@ -323,11 +385,11 @@ static unsigned end_event(struct traffic_end *e, uint32_t events)
     return end_turn(e) + 1;
 }
 
-static unsigned side_events(struct traffic *t, unsigned side)
+static unsigned host_events(struct traffic *t, struct host *h)
 {
     struct epoll_event ev[64];
     unsigned done = 0;
-    int n = epoll_wait_events(&t->host[side]->engine, t->epoll[side], ev, 64, 0);
+    int n = epoll_wait_events(&h->engine, t->epoll[h->index], ev, 64, 0);
     if (n < 0)
         return traffic_fail(t, "epoll_wait: %d", n);
     for (int i = 0; i < n; i++) {
@@ -340,18 +402,20 @@ static unsigned side_events(struct traffic *t, unsigned side)
     return done;
 }
 
-static unsigned side_turn(struct host *h, void *arg)
+static unsigned host_turn(struct host *h, void *arg)
 {
     struct traffic *t = arg;
-    unsigned side = h == t->host[1], done = side_events(t, side);
+    unsigned side = h == t->host[1], done = host_events(t, h);
     h->app_wake = NSEC_NEVER;
     for (unsigned i = 0; i < t->sc->n_conns && !t->failed; i++) {
         struct traffic_end *e = &t->end[side][i];
+        if (e->h != h)
+            continue;
         if (e->wake <= t->w->now)
             done += e->fd < 0 ? client_connect(e) : end_turn(e);
         h->app_wake = RTE_MIN(h->app_wake, e->wake);
     }
-    return done + traffic_udp_turn(t, side);
+    return done + (h->index < 2 ? traffic_udp_turn(t, side) : 0);
 }
 
 static bool server_listen(struct traffic *t)
@@ -373,27 +437,29 @@ bool traffic_start(struct traffic *t, const struct scenario *sc, struct world *w
     t->sc = sc;
     t->w = w;
     t->dice = sc->seed ^ UINT64_C(0x5bd1e995);
-    for (unsigned side = 0; side < 2; side++) {
-        t->host[side] = &w->host[side];
-        t->epoll[side] = epoll_create_fd(&t->host[side]->engine, 0);
+    t->begin = w->now;
+    for (unsigned i = 0; i < w->n_hosts; i++) {
+        t->host[i] = &w->host[i];
+        t->epoll[i] = epoll_create_fd(&t->host[i]->engine, 0);
+    }
+    for (unsigned side = 0; side < 2; side++)
         for (unsigned i = 0; i < sc->n_conns; i++)
             t->end[side][i] = (struct traffic_end){.t = t,
-                                                   .h = &w->host[side],
+                                                   .h = &w->host[side == 0 ? sc->conn[i].client : 1],
                                                    .plan = &sc->conn[i],
                                                    .conn = i,
                                                    .side = side,
                                                    .fd = -1,
                                                    .wake = NSEC_NEVER};
-    }
     if (!server_listen(t) || !traffic_udp_start(t))
         return false;
-    for (unsigned side = 0; side < 2; side++) {
-        t->host[side]->app = side_turn;
-        t->host[side]->app_arg = t;
+    for (unsigned i = 0; i < w->n_hosts; i++) {
+        t->host[i]->app = host_turn;
+        t->host[i]->app_arg = t;
+        t->host[i]->app_wake = w->now;
     }
     for (unsigned i = 0; i < sc->n_conns; i++)
         t->end[0][i].wake = w->now + sc->conn[i].at;
-    t->host[0]->app_wake = w->now;
     return true;
 }
 
@@ -401,9 +467,12 @@ bool traffic_done(const struct traffic *t)
 {
     if (t->over == 2 * t->sc->n_conns)
         return true;
-    /* Of a connection that was reset early the server may never have heard. */
+    /* Of a connection that was reset early the server may never have heard; one with a hostile peer may last
+     * for ever. */
     for (unsigned i = 0; i < t->sc->n_conns; i++) {
         const struct traffic_end *c = &t->end[0][i], *s = &t->end[1][i];
+        if (t->sc->conn[i].hostile)
+            continue;
         if (!c->over || (!s->over && (s->fd >= 0 || !plan_resets(s->plan))))
             return false;
     }
@@ -417,7 +486,7 @@ void traffic_report(const struct traffic *t, char *buf, size_t size)
     for (unsigned side = 0; side < 2; side++)
         for (unsigned i = 0; i < t->sc->n_conns && n < size; i++) {
             const struct traffic_end *e = &t->end[side][i];
-            if (!e->over)
+            if (!e->over && !e->plan->hostile)
                 n += (size_t)snprintf(
                     buf + n, size - n, "\n  %s %u: port %u %s, sent %lu of %u, received %lu of %u%s%s",
                     side == 0 ? "client" : "server", i, t->end[0][i].port,
@@ -431,8 +500,8 @@ void traffic_report(const struct traffic *t, char *buf, size_t size)
 
 void traffic_stop(struct traffic *t)
 {
-    for (unsigned side = 0; side < 2; side++) {
-        t->host[side]->app = NULL;
-        t->host[side]->app_wake = NSEC_NEVER;
+    for (unsigned i = 0; i < t->w->n_hosts; i++) {
+        t->host[i]->app = NULL;
+        t->host[i]->app_wake = NSEC_NEVER;
     }
 }

@@ -23,15 +23,17 @@ struct traffic_end {
     bool out_ready, in_ready; /* edges not yet used up */
     nsec_t wake;
     uint16_t port; /* the client's */
+    bool napped;
 };
 
 struct traffic {
     const struct scenario *sc;
     struct world *w;
-    struct host *host[2];
-    int epoll[2], listener, udp[2];
+    struct host *host[WORLD_HOSTS];
+    int epoll[WORLD_HOSTS], listener, udp[2];
     struct traffic_end end[2][SCENARIO_CONNS];
     uint32_t datagrams_sent[2], datagrams_received[2];
+    nsec_t begin;
     uint64_t dice;
     uint64_t bytes; /* received and compared */
     unsigned over;  /* ends */

@@ -48,7 +48,8 @@ static void datagram_send(struct traffic *t, unsigned side)
 static bool checksum_deceived(const struct traffic *t, uint8_t *buf, uint32_t n, uint32_t seed)
 {
     uint16_t sum = inet_fold(inet_sum(0, buf, n));
-    if (t->sc->wire.corrupt == 0 || n + 28 <= t->sc->mtu)
+    uint32_t mtu = t->sc->net.narrow_at != 0 ? t->sc->net.narrow_mtu : t->sc->mtu;
+    if (t->sc->wire.corrupt == 0 || n + 28 <= mtu)
         return false;
     for (uint32_t i = 8; i < n; i++)
         buf[i] = stream_byte(seed, i);
@@ -85,8 +86,7 @@ unsigned traffic_udp_turn(struct traffic *t, unsigned side)
         done++;
     if (t->datagrams_sent[side] >= t->sc->n_datagrams)
         return done;
-    nsec_t due =
-        NSEC_PER_SEC + (t->datagrams_sent[side] + 1) * UDP_INTERVAL; /* the world starts at one second */
+    nsec_t due = t->begin + (t->datagrams_sent[side] + 1) * UDP_INTERVAL;
     if (t->w->now >= due) {
         datagram_send(t, side);
         return done + 1;

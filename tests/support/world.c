@@ -116,7 +116,7 @@ unsigned world_round(struct world *w)
     w->rounds++;
     for (unsigned i = 0; i < w->n_hosts; i++) {
         struct host *h = &w->host[i];
-        if (!h->up)
+        if (!h->up || h->frozen_until > w->now)
             continue;
         done += engine_round(&h->engine);
         if (h->app != NULL)
@@ -132,8 +132,8 @@ nsec_t world_next(struct world *w)
         struct host *h = &w->host[i];
         if (!h->up)
             continue;
-        nsec_t at = worker_next_event(&h->worker);
-        next = RTE_MIN(next, RTE_MIN(at, h->app_wake));
+        nsec_t at = RTE_MIN(worker_next_event(&h->worker), h->app_wake);
+        next = RTE_MIN(next, RTE_MAX(at, h->frozen_until));
     }
     return next;
 }

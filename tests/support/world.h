@@ -32,8 +32,9 @@ struct host {
     struct world *world;
     struct world_shadow *shadow; /* world_check.c */
     uint32_t n_shadow;
-    uint32_t left;   /* at the end: records, ranges and the like that no connection holds */
-    nsec_t app_wake; /* when the application wants a turn by itself; NSEC_NEVER */
+    uint32_t left;       /* at the end: records, ranges and the like that no connection holds */
+    nsec_t frozen_until; /* it is not scheduled: no packets, timers or application before */
+    nsec_t app_wake;     /* when the application wants a turn by itself; NSEC_NEVER */
 };
 
 struct world {
