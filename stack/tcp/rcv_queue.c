@@ -27,9 +27,9 @@ bool rcv_queue_is_capped(const struct tcp *t, const struct tcb *tcb, uint32_t ch
 
 bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
 {
-    /* Small segments are squeezed together, so the bytes of a window pin twice as much and one buffer more.
-     */
-    uint64_t promised = (uint64_t)tcb->rcvbuf + 2ull * rcv_window_left(tcb) + charge;
+    /* Small segments are squeezed together, so the bytes of a window, unread and still to come, pin twice as
+     * much and one buffer more. */
+    uint64_t promised = (uint64_t)tcb->rcvbuf + 2ull * (rcv_queue_bytes(tcb) + rcv_window_left(tcb)) + charge;
     return tcb->rcvq_charge <= promised && !rcv_queue_is_capped(t, tcb, charge);
 }
 

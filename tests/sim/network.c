@@ -11,6 +11,7 @@
 #include "support/world.h"
 
 #define PORT_DEPTH  2048
+#define MANGLED_MAX 1500 /* each may become 300 */
 #define ETHER       14
 #define ROUTER      254  /* last byte of its address */
 #define BURST_NEVER 1000 /* bursts nobody saw are not drawn */
@@ -31,6 +32,7 @@ struct network {
     struct network_config cfg;
     uint64_t dice;
     nsec_t now, begin;
+    uint32_t mangled;
     bool calm;
     struct net_port *port[NETWORK_PORTS];
     uint32_t *furthest; /* NETWORK_PORTS times 65536; only with a blind attacker */
@@ -208,7 +210,8 @@ static void forward_ip(struct network *n, unsigned from, const uint8_t *ip, size
         return;
     bool narrow =
         f->narrow_at != 0 && n->now >= n->begin + f->narrow_at && n->now < n->begin + f->wide_at && !n->calm;
-    if (from == f->hostile && from != 0 && chance(n, f->mangled)) {
+    if (from == f->hostile && from != 0 && n->mangled < MANGLED_MAX && chance(n, f->mangled)) {
+        n->mangled++;
         adversary_mangle(n, ip, len);
         return;
     }

@@ -124,8 +124,9 @@ static void draw_more_of_conn(struct scenario *s, struct conn_plan *c, uint64_t 
     uint32_t after = c->naps >= 0 ? world_below(r, c->bytes[c->naps] + 1) : 0;
     c->nap_after = after;
     c->nap = (nsec_t)log_uniform(r, 5000000) * NSEC_PER_SEC; /* up to 58 days */
-    /* Who closes with data for one who sleeps may be given up by his own stack. */
-    if (c->ending != END_HALF_CLOSE || (c->naps >= 0 && after >= c->bytes[c->naps]))
+    /* Who closes with data for one who sleeps may be given up by his own stack; and with memory for less than
+     * a window it is refused what was announced. */
+    if (c->ending != END_HALF_CLOSE || s->pool_limit != 0 || (c->naps >= 0 && after >= c->bytes[c->naps]))
         c->naps = -1;
 }
 

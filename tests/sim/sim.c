@@ -49,6 +49,8 @@ static struct netdev *sim_wire(struct sim *s, unsigned i)
     struct impair_config wire = s->sc->wire;
     struct netdev *end = network_port(s->net, i, s->w.host[i].rx_pool);
     wire.seed += i;
+    if (i == s->sc->net.hostile && wire.delay < NSEC_PER_MSEC)
+        wire.delay = NSEC_PER_MSEC; /* who answers everything at once, and is answered, needs time to pass */
     return i == 1 ? end : netdev_impair_create(end, &wire);
 }
 
