@@ -217,7 +217,7 @@ static bool answer_limited(struct tcp *t, struct half_open *h)
     uint32_t now = tcp_msec(t->ctx->now);
     if (h->last_ack != 0 && now - h->last_ack < t->ctx->tun->tcp_invalid_ratelimit_ms)
         return true;
-    h->last_ack = now | 1;
+    h->last_ack = tcp_msec_mark(t->ctx->now);
     return false;
 }
 

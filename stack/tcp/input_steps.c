@@ -24,7 +24,7 @@ static bool oow_limited(struct tcp *t, struct tcb *tcb)
         count(&t->ctx->counters, CNT_TCP_CHALLENGE_LIMITED);
         return true;
     }
-    tcb->last_challenge = now | 1;
+    tcb->last_challenge = tcp_msec_mark(t->ctx->now);
     return false;
 }
 

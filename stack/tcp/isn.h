@@ -30,4 +30,11 @@ static inline uint32_t tcp_msec(nsec_t now)
     return (uint32_t)(now / NSEC_PER_MSEC);
 }
 
+/* A moment to be remembered where 0 means never: not 0, and never later than now. */
+static inline uint32_t tcp_msec_mark(nsec_t now)
+{
+    uint32_t ms = tcp_msec(now);
+    return ms != 0 ? ms : UINT32_MAX;
+}
+
 #endif

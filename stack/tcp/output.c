@@ -53,7 +53,7 @@ static bool retransmit_one(struct tcp *t, struct tcb *tcb, uint32_t i)
     r->sent_at = nsec_to_usec(t->ctx->now);
     tcb->total_retrans++;
     if (tcb->retrans_since == 0)
-        tcb->retrans_since = tcp_msec(t->ctx->now) | 1;
+        tcb->retrans_since = tcp_msec_mark(t->ctx->now);
     count(&t->ctx->counters, CNT_TCP_RETRANS);
     recovery_sent(t, tcb, 1);
     timers_data_sent(t, tcb);

@@ -155,7 +155,7 @@ static void answer(struct tcp *t, struct time_wait *w)
     uint32_t now = tcp_msec(t->ctx->now);
     if (w->last_ack != 0 && now - w->last_ack < t->ctx->tun->tcp_invalid_ratelimit_ms)
         return;
-    w->last_ack = now | 1;
+    w->last_ack = tcp_msec_mark(t->ctx->now);
     struct tcp_view v = {
         .sport = w->flow.lport,
         .dport = w->flow.rport,

@@ -216,7 +216,7 @@ static void retransmission_timeout(struct tcp *t, struct tcb *tcb)
     if (tcb->backoff < 20)
         tcb->backoff++;
     if (tcb->retrans_since == 0)
-        tcb->retrans_since = tcp_msec(t->ctx->now) | 1;
+        tcb->retrans_since = tcp_msec_mark(t->ctx->now);
     /* A path that lost everything may have moved. */
     if (tcb->retries >= 3)
         tcb->path.valid = false;
@@ -233,7 +233,7 @@ static void window_probe_timeout(struct tcp *t, struct tcb *tcb)
     uint32_t max = orphan ? orphan_retries(t) : t->ctx->tun->tcp_retries2;
     uint32_t user_ms = opts_of(t, tcb)->user_timeout_ms;
     if (tcb->retrans_since == 0)
-        tcb->retrans_since = tcp_msec(t->ctx->now) | 1;
+        tcb->retrans_since = tcp_msec_mark(t->ctx->now);
     /* Nobody waits for an orphan: a window that stays closed through the longest back-off ends it, as on
      * Linux. */
     bool stuck = orphan && tcb->backoff >= max && rtt_rto_backed_off(t, tcb) >= RTT_RTO_MAX_US;
