@@ -173,12 +173,12 @@ ssize_t sock_recvfrom(struct engine *e, int fd, void *buf, size_t len, int flags
     return r;
 }
 
-/* TCP_CM_INQ: what is left to read; at the end of the stream 1, for there is that to be read. */
+/* TCP_CM_INQ: what is left to read; its end counts as one more, as on Linux. */
 static void put_inq(const struct sock *s, struct msghdr *msg, size_t room)
 {
     int left = (int)tcp_inq(s->tcb);
-    if (left == 0 && (tcp_poll(s->tcb) & EPOLLRDHUP) != 0)
-        left = 1;
+    if ((tcp_poll(s->tcb) & EPOLLRDHUP) != 0)
+        left++;
     if (msg->msg_control == NULL || room < CMSG_SPACE(sizeof(left))) {
         msg->msg_flags |= MSG_CTRUNC;
         return;

@@ -160,6 +160,66 @@ static void every_second_byte_is_bounded(void **state)
     rig_fini(&f.r);
 }
 
+/* Ranges that a look-up passes at most: what every step of reassembly costs. */
+static unsigned tree_depth(uint32_t root)
+{
+    const struct range *r = slab_at(&f.r.tcp.ranges, root);
+    if (root == 0)
+        return 0;
+    unsigned left = tree_depth(r->left), right = tree_depth(r->right);
+    return 1 + (left > right ? left : right);
+}
+
+/* One-byte holes in the order that `next` tells, so many that no more are kept. */
+static void check_depth(uint32_t (*next)(uint32_t i))
+{
+    setup();
+    f.tcb->rcvbuf = 16u << 20; /* so that only the bound on ranges counts */
+    for (uint32_t i = 0; i < REASSEMBLY_RANGES_MAX; i++)
+        piece(1 + 2 * next(i), 1);
+    const struct assembly *a = slab_at(&f.r.tcp.assemblies, f.tcb->ooo);
+    assert_int_equal(a->n, REASSEMBLY_RANGES_MAX);
+    piece(1 + 2 * REASSEMBLY_RANGES_MAX + 2, 1);
+    assert_int_equal(a->n, REASSEMBLY_RANGES_MAX); /* one more is refused */
+    /* Of 1024 random keys a treap is 22 deep on average; 40 would be a fluke of one in many millions. */
+    assert_true(tree_depth(a->root) <= 40);
+    drain_output();
+    rig_fini(&f.r);
+}
+
+static uint32_t ascending(uint32_t i)
+{
+    return i;
+}
+
+static uint32_t descending(uint32_t i)
+{
+    return REASSEMBLY_RANGES_MAX - i;
+}
+
+static uint32_t from_the_middle(uint32_t i)
+{
+    uint32_t middle = REASSEMBLY_RANGES_MAX / 2;
+    return (i & 1) != 0 ? middle + 1 + i / 2 : middle - i / 2;
+}
+
+static uint32_t bit_reversed(uint32_t i)
+{
+    uint32_t r = 0;
+    for (unsigned k = 0; k < 10; k++)
+        r |= (i >> k & 1) << (9 - k);
+    return r;
+}
+
+/* Whatever order a peer chooses for its holes, a step costs O(log n): counted in steps, not in time. */
+static void no_pattern_makes_it_deep(void **state)
+{
+    check_depth(ascending);
+    check_depth(descending);
+    check_depth(from_the_middle);
+    check_depth(bit_reversed);
+}
+
 /* Dropping what is out of order gives the memory back (close with a hole). */
 static void purge_gives_everything_back(void **state)
 {
@@ -180,7 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_gives_the_stream),  cmocka_unit_test(most_recent_block_comes_first),
         cmocka_unit_test(duplicate_is_reported_once),  cmocka_unit_test(every_second_byte_is_bounded),
-        cmocka_unit_test(purge_gives_everything_back),
+        cmocka_unit_test(purge_gives_everything_back), cmocka_unit_test(no_pattern_makes_it_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
