@@ -554,63 +554,6 @@ static void numbers_run_out_with_EMFILE(void **state)
     s->close(l);
 }
 
-/* tcp(7) TCP_INQ: recvmsg tells what is left; the end of the stream counts as one more. */
-static void inq_comes_with_the_data(void **state)
-{
-    const struct sockets *s = *state;
-    char buf[100], control[CMSG_SPACE(sizeof(int))];
-    struct iovec iov = {.iov_base = buf, .iov_len = 60};
-    int fd[2], on = 1, left;
-    socklen_t len = sizeof(on);
-    connection_of(s, fd);
-    assert_int_equal(s->setsockopt(fd[SERVER], IPPROTO_TCP, TCP_INQ, &on, sizeof(on)), 0);
-    on = 2;
-    assert_int_equal(s->setsockopt(fd[SERVER], IPPROTO_TCP, TCP_INQ, &on, sizeof(on)), -EINVAL);
-    assert_int_equal(s->getsockopt(fd[SERVER], IPPROTO_TCP, TCP_INQ, &on, &len), 0);
-    assert_int_equal(on, 1);
-    assert_int_equal(s->sendto(fd[CLIENT], buf, 100, 0, NULL, 0), 100);
-    assert_int_equal(s->close(fd[CLIENT]), 0);
-    s->settle();
-    static const int want[] = {41, 1};
-    for (unsigned i = 0; i < 2; i++) {
-        struct msghdr m = {
-            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-        assert_int_equal(s->recvmsg(fd[SERVER], &m, 0), i == 0 ? 60 : 40);
-        assert_true(m.msg_controllen >= CMSG_LEN(sizeof(int)));
-        const struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        assert_int_equal(c->cmsg_level, IPPROTO_TCP);
-        assert_int_equal(c->cmsg_type, TCP_CM_INQ);
-        memcpy(&left, CMSG_DATA(c), sizeof(left));
-        assert_int_equal(left, want[i]);
-    }
-    s->close(fd[SERVER]);
-}
-
-/* SIOCOUTQNSD: what was never sent; nothing once all is on its way. TCP_INFO: cut to what the caller has room
- * for. */
-static void unsent_bytes_and_info(void **state)
-{
-    const struct sockets *s = *state;
-    char buf[1000] = {0};
-    uint8_t info[512];
-    int fd[2], n = -1;
-    connection_of(s, fd);
-    assert_int_equal(s->sendto(fd[CLIENT], buf, sizeof(buf), 0, NULL, 0), sizeof(buf));
-    s->settle();
-    assert_int_equal(s->ioctl(fd[CLIENT], SIOCOUTQNSD, &n), 0);
-    assert_int_equal(n, 0);
-    socklen_t len = 8;
-    info[8] = 0x5a;
-    assert_int_equal(s->getsockopt(fd[CLIENT], IPPROTO_TCP, TCP_INFO, info, &len), 0);
-    assert_int_equal(len, 8);
-    assert_int_equal(info[0], TCP_ESTABLISHED);
-    assert_int_equal(info[8], 0x5a);
-    len = sizeof(info);
-    assert_int_equal(s->getsockopt(fd[CLIENT], IPPROTO_TCP, TCP_INFO, info, &len), 0);
-    assert_true(len >= 232 && len < sizeof(info));
-    close_both(s, fd);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -640,8 +583,6 @@ int main(void)
         ON_BOTH(listen_takes_turns_and_backlog),
         ON_BOTH(closed_listener_resets_what_waits),
         ON_BOTH(urgent_byte_is_read_apart),
-        ON_BOTH(inq_comes_with_the_data),
-        ON_BOTH(unsent_bytes_and_info),
         ON_POLLUX(numbers_run_out_with_EMFILE),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
