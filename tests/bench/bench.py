@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The figures of docs/performance.md: instructions a request, bytes a connection, round trips over memif.
+"""The figures of docs/performance.md: tables, JSON and plots under build/bench/.
 
-    scripts/dev bench           under three minutes; writes build/bench/quick.json
-    scripts/dev bench full      with 1,000,000 idle connections and more rounds; build/bench/full.json
-    scripts/dev bench --only instructions|bytes|rtt
-    scripts/dev bench --only instructions --functions     and where they go
+    scripts/bench               everything, about ten minutes
+    scripts/bench --quick       shorter, one round each: about four minutes
+    scripts/bench --only instructions|bytes|rtt|loads|hold
+    scripts/bench --only instructions --functions     and where they go
+    scripts/bench --write-docs  the tables of the last whole run into docs/performance.md
+    scripts/bench gate          the suite: fails when a count has grown by more than 3 % over tests/bench/counts.json
+    scripts/bench accept        writes that file
 """
 
 import argparse
 import json
 import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
@@ -24,8 +26,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts" / "lib"), str(ROOT / "tests" / "bench")]
 
+import loads  # noqa: E402
 from callgrind import Profile  # noqa: E402
 from plxdev.build import build  # noqa: E402
+from server import Server  # noqa: E402
 
 # What is not the server's: the wire with the clients behind it, the clock, and the packet pool.
 EXCLUDED = r"bench_(?!counted)|peer_|world_push|fixed_(en|de)queue|heap_(en|de)queue"
@@ -49,6 +53,7 @@ class Bench:
         self.apps = directory / "apps"
         self.out, self.full, self.functions = out, full, functions
         self.figures, self.budgets = {}, {}
+        self.rows = []  # of the loads
 
     def put(self, key, value, budget=None):
         self.figures[key] = value
@@ -163,28 +168,51 @@ class Bench:
         self.put("rate_ratio_32_to_bare", round(rates["memif"] / rates["bare"], 3), 0.45)
 
 
-class Server:
-    """A program that runs until the block ends; it has begun when it has printed `ready`."""
+    # ---- loads ----
 
-    def __init__(self, command, ready):
-        self.command, self.ready = command, ready
-
-    def __enter__(self):
-        self.child = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        said = ""
-        for line in self.child.stdout:
-            said += line
-            if line.startswith(self.ready):
-                return self
-        raise SystemExit(f"{' '.join(self.command)}:\n{said}")
-
-    def __exit__(self, *_):
-        self.child.send_signal(signal.SIGTERM)
+    def loads(self):
+        print(loads.HEAD)
+        self.rows = loads.measure(self.apps / "plx-bench", self.out, 3 if self.full else 1, 3 if self.full else 1,
+                                  lambda row: print(loads.line(row), flush=True))
         try:
-            self.child.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.communicate()
+            import plots
+        except ImportError:
+            print("no plots: python3-matplotlib is missing (scripts/setup)")
+            return
+        print("plots:", ", ".join(plots.draw(self.rows, self.out)))
+
+    # ---- many ----
+
+    def hold(self):
+        """Opens connections between two processes over memif and keeps them."""
+        wanted = 1_000_000 if self.full else 50_000
+        ports = f"7000-{6999 + max(1, wanted // 25_000)}"
+        with tempfile.TemporaryDirectory(prefix="plx-bench-") as folder:
+            out = Path(folder) / "hold.json"
+            spin = ["--set", "idle=spin"]
+            serve = ["taskset", "-c", "0", str(self.apps / "plx-bench"), "serve", "--dev", f"memif:{folder}/m,server", "--ip",
+                     "10.0.0.1/16", "--rr", ports, "--backlog", "16384", *spin]
+            load = ["taskset", "-c", "1", str(self.apps / "plx-bench"), "hold", "--dev", f"memif:{folder}/m", "--ip",
+                    "10.0.1.1/16", "-c", str(wanted), "-t", "5", "-q", "--json", str(out), *spin, "10.0.0.1", ports]
+            with Server(serve, "plx: ready") as server:
+                before = resident(server.child.pid)
+                done = subprocess.run(load, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+                after = peak(server.child.pid)
+            if not out.exists():
+                raise SystemExit(f"plx-bench hold ended with {done.returncode}:\n{done.stdout}")
+            result = json.loads(out.read_text())
+        opened = result["connections"]["opened"]
+        self.put("hold_connections", opened)
+        self.put("hold_opened_per_second", round(result["connections"]["opened_per_second"]))
+        self.put("hold_server_bytes_per_connection", round((after - before) / max(opened, 1)))
+
+
+def resident(pid):
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak(pid):
+    return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) * 1024
 
 
 def hugepages():
@@ -208,24 +236,96 @@ def show(bench):
         print(f"{key:<{width}} {value:>12,g} {limit:>10}{'  missed' if missed else ''}".rstrip())
 
 
-def main():
-    parser = argparse.ArgumentParser(description="the figures of docs/performance.md")
-    parser.add_argument("size", nargs="?", choices=("quick", "full"), default="quick")
-    parser.add_argument("--only", action="append", choices=("instructions", "bytes", "rtt"))
+# ---- the gate ----
+
+ACCEPTED = ROOT / "tests" / "bench" / "counts.json"
+GATE_MARGIN = 1.03
+
+
+def gated(bench):
+    """What does not depend on the machine's speed."""
+    bench.instructions()
+    bench.bytes()
+    return {key: value for key, value in bench.figures.items() if key.startswith(("instructions_", "bytes_"))}
+
+
+def gate(bench):
+    """The suite: each count against the accepted one."""
+    accepted, failed = json.loads(ACCEPTED.read_text()), 0
+    now = gated(bench)
+    for key in sorted(now.keys() | accepted.keys()):
+        was, value = accepted.get(key), now.get(key)
+        ok = was is not None and value is not None and value <= was * GATE_MARGIN
+        failed += not ok
+        print(f"{'ok' if ok else 'not ok'} {key} {value} (accepted: {was})")
+    print(f"{len(now.keys() | accepted.keys()) - failed} passed, {failed} failed")
+    if failed:
+        print("A count that grew on purpose is accepted by `scripts/bench accept`, with the reason in the commit.")
+    return 1 if failed else 0
+
+
+def accept(bench):
+    ACCEPTED.write_text(json.dumps(gated(bench), indent=1) + "\n")
+    show(bench)
+    return 0
+
+
+# ---- the page ----
+
+def figures_table(saved):
+    lines = ["| key | measured | budget |", "|---|---|---|"]
+    for key, value in saved["figures"].items():
+        budget = saved["budgets"].get(key)
+        sign = ">=" if key.startswith("rate_ratio") else "<="
+        lines.append(f"| `{key}` | {value:,} | {'' if budget is None else f'{sign} {budget:,}'} |")
+    return "\n".join(lines)
+
+
+def write_docs(saved):
+    page = ROOT / "docs" / "performance.md"
+    text = page.read_text()
+    for name, body in (("figures", figures_table(saved)), ("loads", loads.table(saved["rows"]))):
+        text, n = re.subn(rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, b=body: m[1] + b + "\n" + m[2], text, flags=re.S)
+        if n != 1:
+            raise SystemExit(f"{page} has no place for the table {name}")
+    page.write_text(text)
+
+
+PARTS = ("instructions", "bytes", "rtt", "loads", "hold")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", nargs="?", choices=("gate", "accept"), help="see above")
+    parser.add_argument("--quick", action="store_true", help="one short round of everything")
+    parser.add_argument("--only", action="append", choices=PARTS)
     parser.add_argument("--functions", action="store_true", help="show where the instructions go")
+    parser.add_argument("--write-docs", action="store_true", help="measure nothing; write the last whole run's tables")
     parser.add_argument("--build", default="build", help="the build directory (default: build, which it builds first)")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
+    out = ROOT / "build" / "bench"
+    if args.write_docs:
+        write_docs(json.loads((out / "full.json").read_text()))
+        return 0
     if args.build == "build" and build("build", None) != 0:
         return 1
-    out = ROOT / "build" / "bench"
     out.mkdir(parents=True, exist_ok=True)
-    bench = Bench((ROOT / args.build).resolve(), out, args.size == "full", args.functions)
+    bench = Bench((ROOT / args.build).resolve(), out, not (args.quick or args.task), args.functions)
+    if args.task:
+        return {"gate": gate, "accept": accept}[args.task](bench)
     started = time.monotonic()
-    for part in args.only or ("instructions", "bytes", "rtt"):
+    for part in args.only or PARTS:
         getattr(bench, part)()
-    show(bench)
-    name = f"{args.size}.json" if not args.only else "partial.json"
-    (out / name).write_text(json.dumps({**bench.figures, "machine": machine()}, indent=2) + "\n")
+    if bench.figures:
+        show(bench)
+    name = "partial.json" if args.only else "quick.json" if args.quick else "full.json"
+    saved = {"figures": bench.figures, "budgets": bench.budgets, "rows": bench.rows, "machine": machine()}
+    (out / name).write_text(json.dumps(saved, indent=2) + "\n")
     print(f"took {time.monotonic() - started:.0f} s; written to {(out / name).relative_to(ROOT)}")
     return 0
 
