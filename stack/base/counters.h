@@ -96,6 +96,20 @@
     COUNTER(TCP_ESTABLISHED, "tcp.established", "connections established")                           \
     COUNTER(TCP_FIN_TIMEOUT, "tcp.fin_timeout", "orphans that FIN-WAIT-2 ended")                     \
     COUNTER(TCP_SACK_RENEGED, "tcp.sack_reneged", "peers that dropped what they had SACKed")                  \
+    COUNTER(TCP_SACK_CUT, "tcp.sack_cut", "ACKs whose SACK blocks were not followed to the end, for their cost")\
+    COUNTER(TCP_SACK_DISCARDED, "tcp.sack_discarded", "SACK blocks beyond or across what is outstanding")\
+    COUNTER(TCP_DSACK, "tcp.dsack", "segments that a peer has reported as duplicates")               \
+    COUNTER(TCP_DSACK_IGNORED, "tcp.dsack_ignored", "such reports about more than was sent again")   \
+    COUNTER(TCP_REORDERED, "tcp.reordered", "times that the network was seen to reorder")            \
+    COUNTER(TCP_TLP, "tcp.tlp", "tail loss probes sent (RFC 8985)")                                  \
+    COUNTER(TCP_TLP_RECOVERY, "tcp.tlp_recovery", "losses that a tail loss probe has repaired")      \
+    COUNTER(TCP_RACK_TIMEOUT, "tcp.rack_timeout", "times that the reordering timer found losses")    \
+    COUNTER(TCP_RESCUE, "tcp.rescue", "rescue retransmissions (RFC 6675)")                           \
+    COUNTER(TCP_UNDO_FULL, "tcp.undo_full", "fast recoveries taken back at their end")               \
+    COUNTER(TCP_UNDO_PARTIAL, "tcp.undo_partial", "fast recoveries taken back at a partial ACK")     \
+    COUNTER(TCP_UNDO_DSACK, "tcp.undo_dsack", "reductions taken back because all that was sent again was duplicate")\
+    COUNTER(TCP_UNDO_LOSS, "tcp.undo_loss", "time-outs taken back by timestamps or DSACK")           \
+    COUNTER(TCP_SPURIOUS_RTO, "tcp.spurious_rto", "time-outs taken back by F-RTO (RFC 5682)")        \
     COUNTER(TCP_RTO, "tcp.rto", "retransmission time-outs")                                          \
     COUNTER(TCP_TIMEOUTS_FATAL, "tcp.timeouts_fatal", "connections given up after too many time-outs")\
     COUNTER(TCP_FAST_RECOVERY, "tcp.fast_recovery", "times that fast recovery began")                \

@@ -36,7 +36,10 @@ struct tunables {
     uint32_t tcp_timestamps, tcp_sack, tcp_dsack, tcp_window_scaling, tcp_ecn;
     uint32_t tcp_syn_retries, tcp_synack_retries, tcp_retries2, tcp_orphan_retries;
     uint32_t tcp_rto_min_ms, tcp_delack_ms, tcp_quickack_segs;
-    uint32_t tcp_initial_cwnd, tcp_dupack_threshold;
+    uint32_t tcp_initial_cwnd;
+    uint32_t tcp_reordering, tcp_max_reordering; /* segments */
+    uint32_t tcp_recovery;                       /* RACK_*, tcp/rack.h */
+    uint32_t tcp_early_retrans, tcp_frto;
     uint32_t tcp_fin_timeout_s, tcp_timewait_s, tcp_max_tw_buckets;
     uint32_t tcp_keepalive_time_s, tcp_keepalive_intvl_s, tcp_keepalive_probes;
     uint32_t tcp_max_syn_backlog, somaxconn, tcp_max_connections;

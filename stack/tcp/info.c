@@ -8,6 +8,7 @@
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/rtt.h"
+#include "tcp/scoreboard.h"
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
@@ -17,6 +18,7 @@
 static void info_fill(const struct tcp *t, const struct tcb *tcb, struct tcp_info *out)
 {
     uint32_t now = tcp_msec(t->ctx->now);
+    const struct board *b = recovery_board(t, tcb);
     memset(out, 0, sizeof *out);
     out->tcpi_state = (uint8_t)tcp_state_linux(tcb);
     out->tcpi_ca_state = tcb->recovery;
@@ -53,12 +55,18 @@ static void info_fill(const struct tcp *t, const struct tcb *tcb, struct tcp_inf
     out->tcpi_snd_ssthresh = tcb->ssthresh;
     out->tcpi_snd_cwnd = tcb->cwnd;
     out->tcpi_advmss = tcb->path.valid ? options_announced_mss(t, &tcb->path, opts_of(t, tcb)->maxseg) : 0;
-    out->tcpi_reordering = t->ctx->tun->tcp_dupack_threshold;
+    out->tcpi_reordering = scoreboard_reordering(t, b);
     out->tcpi_rcv_rtt = tcb->srtt >> 3; /* what rcv_tuning measures by */
     out->tcpi_rcv_space = tcb->tuning_bytes;
     out->tcpi_notsent_bytes = tcb->write_seq - tcb->snd_nxt;
     out->tcpi_snd_wnd = tcb->snd_wnd;
-    out->tcpi_total_retrans = tcb->total_retrans;
+    out->tcpi_min_rtt = tcb->min_rtt != 0 ? tcb->min_rtt : UINT32_MAX; /* as Linux says "none yet" */
+    if (b == NULL)
+        return;
+    out->tcpi_total_retrans = b->total_retrans;
+    out->tcpi_bytes_retrans = b->bytes_retrans;
+    out->tcpi_dsack_dups = b->dsack_dups;
+    out->tcpi_reord_seen = b->reord_seen;
 }
 
 void info_get(const struct tcp *t, const struct tcb *tcb, void *val, socklen_t *len)

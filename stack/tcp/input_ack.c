@@ -30,46 +30,59 @@ static void count_record_acked(struct tcb *tcb, const struct snd_rec *r, struct 
     e->acked++;
 }
 
-/* Frees what is acknowledged. The age of the oldest record that was sent only once, in *rtt_us: an RTT
- * sample by Karn's rule; untouched where there is none. */
-static void ack_clean(struct tcp *t, struct tcb *tcb, seq_t ack, struct ack_event *e, uint32_t *rtt_us)
+/* Round-trip times that an ACK shows, microseconds: of the oldest and of the latest segment that it
+ * acknowledges. UINT32_MAX: none, by Karn's rule. */
+struct ack_rtt {
+    uint32_t oldest, latest;
+};
+
+/* Frees what is acknowledged. */
+static void ack_clean(struct tcp *t, struct tcb *tcb, seq_t ack, struct ack_event *e, struct ack_rtt *rtt)
 {
     uint32_t now = nsec_to_usec(t->ctx->now);
-    bool sampled = false, ambiguous = false;
+    bool ambiguous = false;
     while (tcb->sndq_head != 0 && tcb->sndq_head != tcb->sndq_unsent) {
         struct snd_rec *r = snd_rec_at(t, tcb->sndq_head);
         if (seq_gt(snd_rec_end(r), ack))
             break;
         ambiguous = ambiguous || (r->flags & SND_EVER) != 0;
-        if (!sampled && (r->flags & (SND_EVER | SND_SACKED)) == 0) {
-            *rtt_us = now - r->sent_at;
-            sampled = true;
+        if ((r->flags & (SND_EVER | SND_SACKED)) == 0) {
+            rtt->latest = now - r->sent_at;
+            if (rtt->oldest == UINT32_MAX)
+                rtt->oldest = rtt->latest;
         }
         count_record_acked(tcb, r, e);
-        recovery_record_gone(t, tcb, tcb->sndq_head);
+        if (tcb->recovery == RECOVERY_LOSS || tcb->board != 0)
+            recovery_acked(t, tcb, tcb->sndq_head, e);
         snd_queue_pop(t, tcb);
     }
     if (ambiguous)
-        *rtt_us = UINT32_MAX;
+        rtt->oldest = rtt->latest = UINT32_MAX;
     if (tcb->sndq_head != 0 && seq_lt(snd_rec_at(t, tcb->sndq_head)->seq, ack))
         snd_queue_trim_head(t, tcb, ack - snd_rec_at(t, tcb->sndq_head)->seq);
 }
 
 /* RFC 6298 section 3, RFC 7323 section 4: where a retransmission makes a sample ambiguous, the echoed
  * timestamp tells which transmission was meant. The sample, us; 0: none. */
-static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct pkt *p, uint32_t rtt_us)
+static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct ack_event *e, struct ack_rtt rtt)
 {
-    if (rtt_us == UINT32_MAX) {
-        if (!tcb_is(tcb, TCB_TS) || (p->tcp.opt.has & TCP_OPT_HAS_TS) == 0 || p->tcp.opt.tsecr == 0)
+    if (e->sack_rtt_us != 0) {
+        rtt.latest = e->sack_last_us;
+        if (rtt.oldest == UINT32_MAX)
+            rtt.oldest = e->sack_rtt_us;
+    }
+    if (rtt.oldest == UINT32_MAX) {
+        if (!e->has_ecr || !e->advanced)
             return 0;
-        uint32_t ms = tcp_msec(t->ctx->now) + tcb->ts_offset - p->tcp.opt.tsecr;
+        uint32_t ms = tcp_msec(t->ctx->now) + tcb->ts_offset - e->ecr;
         if (ms > RTT_RTO_MAX_US / USEC_PER_MSEC)
             return 0;
-        rtt_us = (ms != 0 ? ms : 1) * USEC_PER_MSEC;
+        rtt.oldest = rtt.latest = (ms != 0 ? ms : 1) * USEC_PER_MSEC;
     }
-    rtt_sample(tcb, rtt_us);
+    rtt_sample(tcb, rtt.oldest);
+    rtt_sample_min(t, tcb, rtt.latest);
     tcb->backoff = 0; /* RFC 6298 (5.7): the back-off holds until there is a valid sample */
-    return rtt_us;
+    return rtt.latest;
 }
 
 /* ---- the window ---- */
@@ -139,15 +152,15 @@ static void space_freed(struct tcp *t, struct tcb *tcb, bool was_writeable)
 
 /* ---- together ---- */
 
-static void ack_advance(struct tcp *t, struct tcb *tcb, const struct pkt *p, struct ack_event *e)
+static void ack_advance(struct tcp *t, struct tcb *tcb, struct ack_event *e, struct ack_rtt *rtt)
 {
     bool was_writeable = writeable(tcb);
-    uint32_t rtt_us = UINT32_MAX;
-    ack_clean(t, tcb, p->tcp.ack, e, &rtt_us);
-    tcb->snd_una = p->tcp.ack;
+    ack_clean(t, tcb, e->ack, e, rtt);
     e->advanced = true;
-    e->rtt_us = ack_measure(t, tcb, p, rtt_us);
-    timers_data_acked(t, tcb);
+    e->moved = e->ack - tcb->snd_una;
+    tcb->snd_una = e->ack;
+    tcb->retries = 0;
+    tcb->retrans_since = 0;
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
@@ -157,18 +170,27 @@ static void ack_advance(struct tcp *t, struct tcb *tcb, const struct pkt *p, str
 void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 {
     const struct tcp_view *v = &p->tcp;
-    struct ack_event e = {0};
+    struct ack_event e = {.ack = v->ack};
+    struct ack_rtt rtt = {UINT32_MAX, UINT32_MAX};
+    if (tcb_is(tcb, TCB_TS) && (v->opt.has & TCP_OPT_HAS_TS) != 0 && v->opt.tsecr != 0) {
+        e.has_ecr = true;
+        e.ecr = v->opt.tsecr;
+    }
     bool outstanding = tcb->packets_out > 0;
     bool bare = p->data_len == 0 && (v->flags & (TCP_SYN | TCP_FIN)) == 0 && v->ack == tcb->snd_una;
     if (seq_gt(v->ack, tcb->snd_una))
-        ack_advance(t, tcb, p, &e);
+        ack_advance(t, tcb, &e, &rtt);
     bool window_changed = window_update(tcb, v);
     e.duplicate = bare && outstanding && !window_changed;
     e.ece = ecn_echoed(tcb, v->flags);
     if ((v->opt.has & TCP_OPT_HAS_SACK) != 0)
         recovery_sack(t, tcb, &v->opt, &e);
+    if (e.advanced || e.sacked)
+        e.rtt_us = ack_measure(t, tcb, &e, rtt);
     if (outstanding && (e.advanced || e.duplicate || e.delivered > 0 || e.ece))
         recovery_on_ack(t, tcb, &e);
+    if ((e.advanced || e.older) && !e.timer_set)
+        timers_data_acked(t, tcb);
     probing_answered(t, tcb);
     if (tcb->sndq_head != 0 && (e.advanced || window_changed || e.duplicate || e.delivered > 0))
         tcb_touch(t, tcb);

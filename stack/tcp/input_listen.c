@@ -91,10 +91,13 @@ static void child_take_over(struct tcp *t, struct tcb *child, const struct half_
     child->ecn = (h->opts & HALF_OPEN_ECN) != 0 ? ECN_OK : 0;
     options_update_mss(t, child);
     congestion_start(t, child);
-    if (h->level == 0 && (h->opts & HALF_OPEN_COOKIE) == 0)
-        rtt_sample(child, nsec_to_usec(t->ctx->now) - h->sent_at); /* Karn: only if sent once */
-    else if (h->level > 1)
+    if (h->level == 0 && (h->opts & HALF_OPEN_COOKIE) == 0) { /* Karn: only if sent once */
+        uint32_t rtt_us = nsec_to_usec(t->ctx->now) - h->sent_at;
+        rtt_sample(child, rtt_us);
+        rtt_sample_min(t, child, rtt_us);
+    } else if (h->level > 1) {
         child->cwnd = 1; /* RFC 5681 section 3.1: the network lost more than one of ours */
+    }
 }
 
 /* The child takes the place of its entry, which is gone; a cookie has none. */

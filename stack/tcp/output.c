@@ -38,7 +38,7 @@ static int send_one(struct tcp *t, struct tcb *tcb, uint32_t i)
 
 /* ---- once more ---- */
 
-static bool retransmit_one(struct tcp *t, struct tcb *tcb, uint32_t i)
+static bool retransmit_one(struct tcp *t, struct tcb *tcb, uint32_t i, bool probe)
 {
     struct snd_rec *r = snd_rec_at(t, i);
     if (seq_gt(snd_rec_end(r), window_end(tcb)) && r->seq != tcb->snd_una)
@@ -47,16 +47,9 @@ static bool retransmit_one(struct tcp *t, struct tcb *tcb, uint32_t i)
         return false;
     if (send_one(t, tcb, i) != 0)
         return false;
-    if ((r->flags & SND_RETRANS) == 0)
-        tcb->retrans_out++;
-    r->flags |= SND_RETRANS | SND_EVER;
-    r->sent_at = nsec_to_usec(t->ctx->now);
-    tcb->total_retrans++;
-    if (tcb->retrans_since == 0)
-        tcb->retrans_since = tcp_msec_mark(t->ctx->now);
-    count(&t->ctx->counters, CNT_TCP_RETRANS);
-    recovery_sent(t, tcb, 1);
-    timers_data_sent(t, tcb);
+    recovery_resent(t, tcb, i, probe);
+    if (i == tcb->sndq_head && !probe)
+        timers_head_resent(t, tcb);
     return true;
 }
 
@@ -64,8 +57,19 @@ static void output_lost(struct tcp *t, struct tcb *tcb)
 {
     uint32_t i;
     while (congestion_in_flight(tcb) < tcb->cwnd && (i = recovery_next(t, tcb)) != 0)
-        if (!retransmit_one(t, tcb, i))
+        if (!retransmit_one(t, tcb, i, false))
             return;
+}
+
+/* Nothing lost and nothing new that could go. */
+static void output_rescue(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->recovery != RECOVERY_FAST || congestion_in_flight(tcb) >= tcb->cwnd || tcb->sndq_unsent != 0 ||
+        recovery_next(t, tcb) != 0)
+        return;
+    uint32_t i = recovery_rescue(t, tcb);
+    if (i != 0 && retransmit_one(t, tcb, i, true))
+        recovery_sent(t, tcb, 1);
 }
 
 /* ---- new data ---- */
@@ -207,8 +211,13 @@ void output_run(struct tcp *t, struct tcb *tcb)
     if (tcb->sndq_head != 0) {
         int rc = transmit_path(t, tcb);
         if (rc == 0) {
-            output_lost(t, tcb);
+            bool lost_later = recovery_new_first(t, tcb);
+            if (!lost_later)
+                output_lost(t, tcb);
             output_new(t, tcb);
+            if (lost_later && recovery_new_failed(t, tcb))
+                output_lost(t, tcb);
+            output_rescue(t, tcb);
         } else {
             tcb->soft_error = (uint16_t)-rc;
         }
@@ -217,6 +226,31 @@ void output_run(struct tcp *t, struct tcb *tcb)
     }
     if (tcb_is(tcb, TCB_ACK_NOW))
         transmit_bare(t, tcb, tcb->snd_nxt, TCP_ACK);
+}
+
+static bool tail_probe_new(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t i = tcb->sndq_unsent;
+    if (i == 0)
+        return false;
+    struct snd_rec *r = snd_rec_at(t, i);
+    if ((r->len > tcb->snd_mss && snd_queue_split(t, tcb, i, tcb->snd_mss) != 0) ||
+        seq_gt(snd_rec_end(r), window_end(tcb)) || send_one(t, tcb, i) != 0)
+        return false;
+    went_out(t, tcb, 1);
+    return true;
+}
+
+bool output_tail_probe(struct tcp *t, struct tcb *tcb, bool *again)
+{
+    if (transmit_path(t, tcb) != 0)
+        return false;
+    *again = false;
+    if (tail_probe_new(t, tcb))
+        return true;
+    *again = true;
+    uint32_t last = tcb->sndq_unsent != 0 ? snd_rec_at(t, tcb->sndq_unsent)->prev : tcb->sndq_tail;
+    return retransmit_one(t, tcb, last, true);
 }
 
 static bool probe_with_data(struct tcp *t, struct tcb *tcb)

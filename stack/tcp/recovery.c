@@ -2,25 +2,15 @@
 #include "tcp/recovery.h"
 
 #include "tcp/congestion.h"
-#include "tcp/snd_queue.h"
-#include "tcp/tcp_private.h"
+#include "tcp/rack.h"
+#include "tcp/rtt.h"
+#include "tcp/scoreboard.h"
+#include "tcp/timers.h"
+#include "tcp/tlp.h"
+#include "tcp/undo.h"
 
-static struct board *board_at(const struct tcp *t, const struct tcb *tcb)
+const struct board *recovery_board(const struct tcp *t, const struct tcb *tcb)
 {
-    return (struct board *)slab_at(&t->boards, tcb->board);
-}
-
-/* NULL without memory: then only the retransmission timer recovers. */
-static struct board *board_get(struct tcp *t, struct tcb *tcb)
-{
-    if (tcb->board == 0) {
-        tcb->board = slab_alloc(&t->boards);
-        if (tcb->board == 0) {
-            count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
-            return NULL;
-        }
-        board_at(t, tcb)->lost_edge = tcb->snd_una;
-    }
     return board_at(t, tcb);
 }
 
@@ -31,140 +21,32 @@ void recovery_forget(struct tcp *t, struct tcb *tcb)
     tcb->board = 0;
 }
 
-void recovery_record_gone(struct tcp *t, struct tcb *tcb, uint32_t index)
+/* Frees the board when nothing is dubious and nothing was learnt. */
+static void forget_if_idle(struct tcp *t, struct tcb *tcb, const struct board *b)
 {
-    if (tcb->board == 0)
-        return;
-    struct board *b = board_at(t, tcb);
-    if (b->highest_sacked == index)
-        b->highest_sacked = 0;
-    if (b->sack_hint == index)
-        b->sack_hint = 0;
-    if (b->retrans_hint == index)
-        b->retrans_hint = 0;
+    if (tcb->recovery == RECOVERY_OPEN && !b->tlp_out && tcb->sacked_out == 0 && b->total_retrans == 0 &&
+        b->reord_seen == 0 && b->dsack_dups == 0)
+        recovery_forget(t, tcb);
 }
 
-static bool rec_is_sent(const struct tcb *tcb, const struct snd_rec *r)
+static bool in_reduction(const struct tcb *tcb)
 {
-    return seq_lt(r->seq, tcb->snd_nxt);
+    return tcb->recovery == RECOVERY_FAST || tcb->recovery == RECOVERY_CWR;
 }
 
-static void mark_lost(struct tcb *tcb, struct snd_rec *r)
-{
-    if ((r->flags & (SND_LOST | SND_SACKED)) != 0)
-        return;
-    r->flags |= SND_LOST;
-    tcb->lost_out++;
-}
+/* ---- without SACK: RFC 6582's reading of duplicate and partial ACKs ---- */
 
-static void unmark(struct tcb *tcb, struct snd_rec *r, uint8_t flag, uint32_t *counter)
-{
-    if ((r->flags & flag) == 0)
-        return;
-    r->flags &= (uint8_t)~flag;
-    (*counter)--;
-}
-
-/* ---- the scoreboard (RFC 2018, RFC 6675) ---- */
-
-static void mark_sacked(struct tcp *t, struct tcb *tcb, struct board *b, uint32_t i, struct ack_event *e)
-{
-    struct snd_rec *r = snd_rec_at(t, i);
-    if ((r->flags & SND_SACKED) != 0)
-        return;
-    unmark(tcb, r, SND_LOST, &tcb->lost_out);
-    unmark(tcb, r, SND_RETRANS, &tcb->retrans_out);
-    r->flags |= SND_SACKED;
-    tcb->sacked_out++;
-    e->delivered++;
-    if (b->highest_sacked == 0 || seq_gt(r->seq, snd_rec_at(t, b->highest_sacked)->seq))
-        b->highest_sacked = i;
-}
-
-/* The first record at or after `left`, looked for from where the last block ended. */
-static uint32_t find_from_hint(const struct tcp *t, const struct tcb *tcb, const struct board *b, seq_t left)
-{
-    uint32_t i = b->sack_hint != 0 ? b->sack_hint : tcb->sndq_head;
-    while (i != 0 && seq_gt(snd_rec_at(t, i)->seq, left))
-        i = snd_rec_at(t, i)->prev;
-    if (i == 0)
-        i = tcb->sndq_head;
-    while (i != 0 && seq_lt(snd_rec_at(t, i)->seq, left))
-        i = snd_rec_at(t, i)->next;
-    return i;
-}
-
-/* A block is believed only inside what is outstanding: what it says of acknowledged data is a DSACK
- * (RFC 2883), what it says of the future a lie. */
-static bool block_is_valid(const struct tcb *tcb, const struct sack_block *s)
-{
-    return seq_lt(s->left, s->right) && seq_geq(s->left, tcb->snd_una) && seq_leq(s->right, tcb->snd_nxt);
-}
-
-void recovery_sack(struct tcp *t, struct tcb *tcb, const struct tcp_options *opt, struct ack_event *e)
-{
-    if (!tcb_is(tcb, TCB_SACK) || tcb->packets_out == 0)
-        return;
-    for (unsigned k = 0; k < opt->n_sack; k++) {
-        const struct sack_block *s = &opt->sack[k];
-        if (!block_is_valid(tcb, s))
-            continue;
-        struct board *b = board_get(t, tcb);
-        if (b == NULL)
-            return;
-        uint32_t i = find_from_hint(t, tcb, b, s->left);
-        while (i != 0 && seq_leq(snd_rec_end(snd_rec_at(t, i)), s->right) &&
-               rec_is_sent(tcb, snd_rec_at(t, i))) {
-            mark_sacked(t, tcb, b, i, e);
-            b->sack_hint = i;
-            i = snd_rec_at(t, i)->next;
-        }
-    }
-}
-
-/* RFC 6675 IsLost(): enough segments above it have been SACKed. Records between the last edge and the new
- * one are looked at once. */
-static void judge_sacked(struct tcp *t, struct tcb *tcb, struct board *b)
-{
-    uint32_t above = 0, i = b->highest_sacked;
-    while (i != 0 && above < t->ctx->tun->tcp_dupack_threshold) {
-        const struct snd_rec *r = snd_rec_at(t, i);
-        if (seq_lt(r->seq, b->lost_edge))
-            return;
-        above += (r->flags & SND_SACKED) != 0;
-        if (above < t->ctx->tun->tcp_dupack_threshold)
-            i = r->prev;
-    }
-    if (i == 0)
-        return;
-    seq_t edge = snd_rec_at(t, i)->seq;
-    for (i = snd_rec_at(t, i)->prev; i != 0 && seq_geq(snd_rec_at(t, i)->seq, b->lost_edge);
-         i = snd_rec_at(t, i)->prev)
-        mark_lost(tcb, snd_rec_at(t, i));
-    b->lost_edge = edge;
-}
-
-/* Without SACK: no more can have arrived than is outstanding and not lost. */
+/* No more can have arrived than is outstanding and not lost. */
 static void limit_duplicates(struct tcb *tcb)
 {
     if (!tcb_is(tcb, TCB_SACK) && tcb->sacked_out + tcb->lost_out > tcb->packets_out)
         tcb->sacked_out = tcb->packets_out - tcb->lost_out;
 }
 
-/* The oldest outstanding record is lost: RFC 6582's reading of duplicate and partial ACKs. */
-static void judge_head(struct tcp *t, struct tcb *tcb, struct board *b)
-{
-    if (tcb->packets_out == 0)
-        return;
-    mark_lost(tcb, snd_rec_at(t, tcb->sndq_head));
-    limit_duplicates(tcb);
-    b->retrans_hint = 0;
-}
-
-/* Without SACK each duplicate ACK stands for one segment that has arrived. */
+/* Each duplicate ACK stands for one segment that has arrived. */
 static void count_duplicate(struct tcb *tcb, struct ack_event *e)
 {
-    if (tcb->sacked_out + tcb->lost_out >= tcb->packets_out)
+    if (tcb_is(tcb, TCB_SACK) || !e->duplicate || tcb->sacked_out + tcb->lost_out >= tcb->packets_out)
         return;
     tcb->sacked_out++;
     e->delivered++;
@@ -178,23 +60,57 @@ static void uncount_duplicates(struct tcb *tcb, struct ack_event *e)
     limit_duplicates(tcb);
 }
 
-/* ---- the states ---- */
+static void judge_head(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e)
+{
+    bool enough = tcb->recovery < RECOVERY_FAST && tcb->sacked_out >= scoreboard_reordering(t, b);
+    bool partial = tcb->recovery == RECOVERY_FAST && e->advanced; /* section 3.2 step 3 */
+    if (tcb->packets_out == 0 || !(enough || partial) ||
+        (snd_rec_at(t, tcb->sndq_head)->flags & SND_LOST) != 0)
+        return;
+    mark_lost(t, tcb, b, tcb->sndq_head);
+    limit_duplicates(tcb);
+}
 
-/* RFC 6937: as much is sent as the reduction from prior_cwnd to ssthresh asks for, ACK by ACK. */
-static void prr_update(struct tcb *tcb, struct board *b, const struct ack_event *e)
+/* ---- what is lost ---- */
+
+static void judge(struct tcp *t, struct tcb *tcb, struct board *b, struct ack_event *e)
+{
+    uint32_t retrans = tcb->retrans_out;
+    if (!tcb_is(tcb, TCB_SACK)) {
+        judge_head(t, tcb, b, e);
+    } else if (!rack_is_on(t, tcb)) {
+        if (e->sacked)
+            scoreboard_count_lost(t, tcb, b);
+    } else if (b->rack_advanced) {
+        b->rack_advanced = 0;
+        uint32_t wait = rack_detect(t, tcb, b);
+        if (wait > 0) {
+            timers_reorder(t, tcb, wait);
+            e->timer_set = true;
+        }
+        e->lost_again = e->lost_again || tcb->retrans_out < retrans;
+    }
+}
+
+/* ---- the window ---- */
+
+/* RFC 6937: as much is sent as the reduction from prior_cwnd to ssthresh asks for, ACK by ACK. In slow
+ * start's part one more than arrived, when snd_una moves and no new loss shows. */
+static void prr_update(struct tcb *tcb, struct board *b, uint32_t delivered, bool progress)
 {
     uint32_t pipe = congestion_in_flight(tcb);
     int64_t send;
-    b->prr_delivered += e->delivered;
+    if (delivered == 0)
+        return;
+    b->prr_delivered += delivered;
     if (pipe > tcb->ssthresh) {
         uint64_t due = (uint64_t)tcb->ssthresh * b->prr_delivered + b->prior_cwnd - 1;
         send = (int64_t)(due / b->prior_cwnd) - b->prr_out;
     } else {
         send = (int64_t)b->prr_delivered - b->prr_out;
-        if (send < (int64_t)e->delivered)
-            send = e->delivered;
-        if (e->advanced)
-            send++;
+        if (send < (int64_t)delivered)
+            send = delivered;
+        send += progress;
         if (send > (int64_t)(tcb->ssthresh - pipe))
             send = tcb->ssthresh - pipe;
     }
@@ -203,184 +119,391 @@ static void prr_update(struct tcb *tcb, struct board *b, const struct ack_event 
     tcb->cwnd = RTE_MAX(pipe + (uint32_t)send, 1u);
 }
 
-static void enter_fast(struct tcp *t, struct tcb *tcb, struct board *b)
+/* ssthresh as it is worth now: what an undo goes back to. */
+static uint32_t current_ssthresh(const struct tcb *tcb)
 {
-    tcb->recovery = RECOVERY_FAST;
+    uint32_t most = (tcb->cwnd >> 1) + (tcb->cwnd >> 2);
+    return in_reduction(tcb) ? tcb->ssthresh : RTE_MAX(tcb->ssthresh, most);
+}
+
+static void reduction_begin(struct tcp *t, struct tcb *tcb, struct board *b)
+{
     tcb->recover = tcb->snd_nxt;
+    b->tlp_out = false;
     b->prior_cwnd = tcb->cwnd;
     b->prr_delivered = b->prr_out = 0;
     congestion_reduce(t, tcb);
-    count(&t->ctx->counters, CNT_TCP_FAST_RECOVERY);
+}
+
+static void reduction_end(struct tcp *t, struct tcb *tcb, const struct board *b)
+{
+    if (tcb->recovery == RECOVERY_CWR || b->undo_armed)
+        congestion_reduced(t, tcb);
 }
 
 /* RFC3168-6.1.2: as if a segment were lost, but none is. */
 static void enter_cwr(struct tcp *t, struct tcb *tcb, struct board *b)
 {
+    b->prior_ssthresh = 0;
+    b->undo_armed = false;
+    reduction_begin(t, tcb, b);
     tcb->recovery = RECOVERY_CWR;
-    tcb->recover = tcb->snd_nxt;
-    b->prior_cwnd = tcb->cwnd;
-    b->prr_delivered = b->prr_out = 0;
-    congestion_reduce(t, tcb);
     count(&t->ctx->counters, CNT_TCP_ECN_REDUCED);
 }
 
-/* Of a reduction without loss the end is when something *above* is acknowledged: until then the peer may
- * not have seen that we have reduced, and goes on saying so. */
-static bool is_over(const struct tcb *tcb)
+static void enter_fast(struct tcp *t, struct tcb *tcb, struct board *b, bool ece)
 {
-    return tcb->recovery == RECOVERY_CWR ? seq_gt(tcb->snd_una, tcb->recover)
-                                         : seq_geq(tcb->snd_una, tcb->recover);
+    undo_clear_stamp(b);
+    undo_arm(t, tcb, b);
+    b->prior_ssthresh = 0;
+    if (!in_reduction(tcb)) {
+        if (!ece) /* congestion is a fact then, whatever became of the segments */
+            b->prior_ssthresh = current_ssthresh(tcb);
+        reduction_begin(t, tcb, b);
+    }
+    tcb->recovery = RECOVERY_FAST;
+    b->rescued = false;
+    count(&t->ctx->counters, CNT_TCP_FAST_RECOVERY);
 }
 
-static void leave(struct tcp *t, struct tcb *tcb)
+static void grow(struct tcp *t, struct tcb *tcb, const struct board *b, const struct ack_event *e)
 {
-    if (tcb->recovery == RECOVERY_FAST || tcb->recovery == RECOVERY_CWR)
-        congestion_reduced(t, tcb);
-    if (!tcb_is(tcb, TCB_SACK))
-        tcb->sacked_out = 0;
-    tcb->recovery = tcb->sacked_out != 0 ? RECOVERY_DISORDER : RECOVERY_OPEN;
-}
-
-static void grow(struct tcp *t, struct tcb *tcb, const struct ack_event *e)
-{
-    struct cong_ack a = {e->delivered,
-                         e->rtt_us}; /* what duplicates or SACKs told before grew nothing twice */
-    if (e->acked > 0)
+    /* What duplicates or SACKs told before grows nothing twice; where the network is known to reorder they
+     * count as they come. */
+    bool reorders = b != NULL && b->reordering > t->ctx->tun->tcp_reordering;
+    struct cong_ack a = {e->delivered, e->rtt_us};
+    if (e->acked > 0 || (reorders && e->sacked))
         congestion_on_ack(t, tcb, &a);
 }
 
-static void judge(struct tcp *t, struct tcb *tcb, struct board *b)
+/* ---- the states ---- */
+
+static bool sent_again(const struct tcp *t, const struct tcb *tcb)
 {
-    if (tcb_is(tcb, TCB_SACK))
-        judge_sacked(t, tcb, b);
-    else if (tcb->sacked_out >= t->ctx->tun->tcp_dupack_threshold && seq_gt(tcb->snd_una, tcb->recover))
-        judge_head(t, tcb, b); /* RFC 6582 section 3.2 step 2 */
+    return tcb->retrans_out > 0 ||
+           (tcb->packets_out > 0 && (snd_rec_at(t, tcb->sndq_head)->flags & SND_EVER) != 0);
 }
 
-static void on_ack_calm(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e)
+/* OPEN, or DISORDER while something is still dubious. */
+static void keep_open(const struct tcp *t, struct tcb *tcb)
 {
-    judge(t, tcb, b);
-    if (tcb->lost_out > 0) {
-        enter_fast(t, tcb, b);
-        prr_update(tcb, b, e);
-        return;
-    }
-    if (e->ece) {
+    bool dubious = tcb->sacked_out + tcb->lost_out > 0 || sent_again(t, tcb);
+    enum recovery_state to = dubious ? RECOVERY_DISORDER : RECOVERY_OPEN;
+    if (tcb->recovery != to)
+        tcb->recover = tcb->snd_nxt;
+    tcb->recovery = (uint8_t)to;
+}
+
+static void try_to_open(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e)
+{
+    if (!sent_again(t, tcb))
+        undo_clear_stamp(b);
+    if (e->ece && tcb->recovery != RECOVERY_CWR)
         enter_cwr(t, tcb, b);
-        prr_update(tcb, b, e);
-        return;
-    }
-    tcb->recovery = tcb->sacked_out != 0 ? RECOVERY_DISORDER : RECOVERY_OPEN;
-    grow(t, tcb, e);
+    if (tcb->recovery != RECOVERY_CWR)
+        keep_open(t, tcb);
 }
 
-static void on_ack_fast(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e)
+void recovery_reduce_once(struct tcp *t, struct tcb *tcb, struct board *b)
 {
+    reduction_begin(t, tcb, b);
+    tcb->recovery = RECOVERY_CWR;
+    reduction_end(t, tcb, b);
+    keep_open(t, tcb);
+}
+
+/* RFC 6582 section 3.2 step 1: without SACK the duplicate ACKs of what was sent again needlessly must not
+ * begin another recovery, so this one ends when something above `recover` is acknowledged. */
+static bool held_by_duplicates(const struct tcp *t, struct tcb *tcb, struct board *b)
+{
+    if (tcb_is(tcb, TCB_SACK) || tcb->snd_una != tcb->recover)
+        return false;
+    if (!sent_again(t, tcb))
+        undo_clear_stamp(b);
+    return true;
+}
+
+/* All is acknowledged that was outstanding when it began. True: the state stays for now. */
+static bool recovered(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e)
+{
+    if (undo_is_due(tcb, b, e)) {
+        count(&t->ctx->counters, tcb->recovery == RECOVERY_LOSS ? CNT_TCP_UNDO_LOSS : CNT_TCP_UNDO_FULL);
+        undo_reduction(t, tcb, b, false);
+    } else if (b->reo_persist > 0) {
+        b->reo_persist--; /* RFC 8985 section 6.2 step 4: one more without DSACK */
+    }
+    if (held_by_duplicates(t, tcb, b))
+        return true;
+    tcb->recovery = RECOVERY_OPEN;
+    return false;
+}
+
+static bool undo_by_dsack(struct tcp *t, struct tcb *tcb, struct board *b)
+{
+    if (!b->undo_armed || b->undo_left != 0)
+        return false;
+    b->reo_persist = (uint8_t)RTE_MIN(16, b->reo_persist + 1);
+    undo_reduction(t, tcb, b, false);
+    count(&t->ctx->counters, CNT_TCP_UNDO_DSACK);
+    return true;
+}
+
+/* A partial ACK that the first transmission has caused: the hole was filled by a late segment. True: sit
+ * still, until the retransmissions are through. */
+static bool undo_partial(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e,
+                         seq_t before)
+{
+    if (!undo_shown_by_echo(b, e))
+        return false;
+    scoreboard_reordered(t, tcb, b, before);
+    if (tcb->retrans_out > 0)
+        return true;
+    if (!sent_again(t, tcb))
+        undo_clear_stamp(b);
+    undo_reduction(t, tcb, b, true);
+    count(&t->ctx->counters, CNT_TCP_UNDO_PARTIAL);
+    keep_open(t, tcb);
+    return false;
+}
+
+static bool undo_loss(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e, bool frto)
+{
+    if (!frto && !undo_is_due(tcb, b, e))
+        return false;
+    undo_reduction(t, tcb, b, true);
+    count(&t->ctx->counters, frto ? CNT_TCP_SPURIOUS_RTO : CNT_TCP_UNDO_LOSS);
+    tcb->retries = 0;
+    if (!held_by_duplicates(t, tcb, b) && (frto || tcb_is(tcb, TCB_SACK)))
+        tcb->recovery = RECOVERY_OPEN;
+    return true;
+}
+
+/* RFC 5682 section 3.1, with what SACK tells. True: the ACK is dealt with. */
+static bool frto_step(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e)
+{
+    if (e->once && undo_loss(t, tcb, b, e, true)) /* step 3b: what was never sent again has arrived */
+        return true;
+    if (seq_gt(tcb->snd_nxt, tcb->recover)) {
+        if (e->sacked || e->duplicate)
+            b->frto = false; /* step 3a: the loss was real */
+    } else if (e->advanced && seq_lt(tcb->snd_una, tcb->recover)) {
+        tcb->recover = tcb->snd_nxt;
+        if (tcb->sndq_unsent != 0 && seq_gt(tcb->snd_una + tcb->snd_wnd, tcb->snd_nxt)) {
+            b->new_first = true; /* step 2b */
+            return true;
+        }
+        b->frto = false;
+    }
+    return false;
+}
+
+static void on_ack_loss(struct tcp *t, struct tcb *tcb, struct board *b, struct ack_event *e)
+{
+    if (e->advanced && undo_loss(t, tcb, b, e, false))
+        return;
+    if (b->frto && frto_step(t, tcb, b, e))
+        return;
+    if (seq_geq(tcb->snd_una, tcb->recover)) {
+        recovered(t, tcb, b, e);
+        return;
+    }
     if (tcb_is(tcb, TCB_SACK))
-        judge_sacked(t, tcb, b);
+        return;
+    if (seq_gt(tcb->snd_nxt, tcb->recover) && e->duplicate)
+        count_duplicate(tcb, e);
     else if (e->advanced)
-        judge_head(t, tcb, b); /* a partial ACK: RFC 6582 section 3.2 step 3 */
-    prr_update(tcb, b, e);
+        tcb->sacked_out = 0;
+}
+
+/* Recovery has just ended, or not yet begun. */
+static void on_ack_calm(struct tcp *t, struct tcb *tcb, struct board *b, struct ack_event *e)
+{
+    if (e->advanced && !tcb_is(tcb, TCB_SACK))
+        tcb->sacked_out = 0;
+    count_duplicate(tcb, e);
+    if (tcb->recovery <= RECOVERY_DISORDER)
+        undo_by_dsack(t, tcb, b);
+    judge(t, tcb, b, e);
+    if (tcb->lost_out > 0)
+        enter_fast(t, tcb, b, e->ece);
+    else
+        try_to_open(t, tcb, b, e);
+}
+
+static void on_ack_fast(struct tcp *t, struct tcb *tcb, struct board *b, struct ack_event *e, seq_t before)
+{
+    if (!e->advanced)
+        count_duplicate(tcb, e);
+    else if (undo_partial(t, tcb, b, e, before))
+        return;
+    if (undo_by_dsack(t, tcb, b))
+        try_to_open(t, tcb, b, e);
+    judge(t, tcb, b, e);
+    if (tcb->recovery != RECOVERY_FAST && tcb->lost_out > 0)
+        enter_fast(t, tcb, b, e->ece);
+}
+
+/* True: the state has ended, or is held, and the ACK is dealt with. */
+static bool leave(struct tcp *t, struct tcb *tcb, struct board *b, struct ack_event *e)
+{
+    if (tcb->recovery == RECOVERY_OPEN)
+        undo_clear_stamp(b);
+    if (tcb->recovery <= RECOVERY_DISORDER || seq_lt(tcb->snd_una, tcb->recover))
+        return false;
+    if (tcb->recovery == RECOVERY_CWR && tcb->snd_una != tcb->recover) {
+        reduction_end(t, tcb, b);
+        tcb->recovery = RECOVERY_OPEN;
+    } else if (tcb->recovery == RECOVERY_FAST) {
+        if (!tcb_is(tcb, TCB_SACK))
+            tcb->sacked_out = 0;
+        if (recovered(t, tcb, b, e))
+            return true;
+        reduction_end(t, tcb, b);
+    }
+    return false;
+}
+
+/* RFC 2018 section 8: the oldest record is SACKed, and yet the ACK stops before it. The peer has thrown
+ * away what it had, or is about to say that it has not: it gets a little time. */
+static bool reneging(struct tcp *t, struct tcb *tcb, struct ack_event *e)
+{
+    if (!e->advanced || tcb->packets_out == 0 || !tcb_is(tcb, TCB_SACK) ||
+        (snd_rec_at(t, tcb->sndq_head)->flags & SND_SACKED) == 0)
+        return false;
+    timers_reneging(t, tcb);
+    e->timer_set = true;
+    return true;
+}
+
+static void on_ack_dubious(struct tcp *t, struct tcb *tcb, struct board *b, struct ack_event *e, seq_t before)
+{
+    if (reneging(t, tcb, e) || leave(t, tcb, b, e))
+        return;
+    if (tcb->recovery == RECOVERY_FAST) {
+        on_ack_fast(t, tcb, b, e, before);
+        return;
+    }
+    if (tcb->recovery == RECOVERY_LOSS) {
+        on_ack_loss(t, tcb, b, e);
+        judge(t, tcb, b, e);
+        if (tcb->recovery != RECOVERY_OPEN && !e->lost_again)
+            return;
+    }
+    on_ack_calm(t, tcb, b, e);
 }
 
 void recovery_on_ack(struct tcp *t, struct tcb *tcb, struct ack_event *e)
 {
-    if (tcb->recovery == RECOVERY_OPEN && tcb->sacked_out == 0 && !e->duplicate && !e->ece) {
-        grow(t, tcb, e);
+    struct board *b = board_at(t, tcb);
+    bool dubious = tcb->recovery != RECOVERY_OPEN || tcb->sacked_out > 0;
+    if (b == NULL && (dubious || e->ece || (e->duplicate && !tcb_is(tcb, TCB_SACK))))
+        b = board_get(t, tcb);
+    if (b == NULL) {
+        if (!dubious)
+            grow(t, tcb, NULL, e);
         return;
     }
-    struct board *b = board_get(t, tcb);
-    if (b == NULL)
-        return;
-    if (!tcb_is(tcb, TCB_SACK)) {
-        if (e->advanced)
-            uncount_duplicates(tcb, e);
-        else if (e->duplicate && tcb->recovery != RECOVERY_LOSS)
-            count_duplicate(tcb, e);
-    }
-    if (tcb->recovery >= RECOVERY_CWR && is_over(tcb))
-        leave(t, tcb);
-    switch (tcb->recovery) {
-    case RECOVERY_FAST:
-    case RECOVERY_CWR:
-        on_ack_fast(t, tcb, b, e);
-        break;
-    case RECOVERY_LOSS:
-        if (tcb_is(tcb, TCB_SACK))
-            judge_sacked(t, tcb, b);
-        grow(t, tcb, e);
-        break;
-    default:
-        on_ack_calm(t, tcb, b, e);
-        break;
-    }
-    if (tcb->recovery == RECOVERY_OPEN)
-        recovery_forget(t, tcb);
+    uint32_t lost = b->lost_total;
+    seq_t before = tcb->snd_una - (e->advanced ? e->moved : 0);
+    b->new_first = false;
+    if (e->advanced && !tcb_is(tcb, TCB_SACK))
+        uncount_duplicates(tcb, e);
+    rack_adapt(t, tcb, b, e);
+    tlp_on_ack(t, tcb, b, e);
+    if (e->hole_filled)
+        scoreboard_reordered(t, tcb, b, e->hole);
+    if (e->ece)
+        b->prior_ssthresh = 0;
+    if (dubious || e->ece || e->duplicate || e->sacked || e->dsack)
+        on_ack_dubious(t, tcb, b, e, before);
+    if (in_reduction(tcb))
+        prr_update(tcb, b, e->delivered, e->advanced && b->lost_total == lost);
+    else
+        grow(t, tcb, b, e);
+    forget_if_idle(t, tcb, b);
 }
 
-/* The oldest record is SACKed and yet it timed out: the peer has thrown away what it had announced, which
- * RFC 2018 section 8 allows. Nothing that it said is worth anything now. */
-static void forget_sacked_if_reneged(struct tcp *t, struct tcb *tcb)
+void recovery_on_reorder_timeout(struct tcp *t, struct tcb *tcb)
 {
-    if (tcb->sndq_head == 0 || (snd_rec_at(t, tcb->sndq_head)->flags & SND_SACKED) == 0)
+    struct board *b = board_at(t, tcb);
+    uint32_t lost = b != NULL ? b->lost_total : 0;
+    if (b == NULL || !rack_is_on(t, tcb))
         return;
-    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i));
-         i = snd_rec_at(t, i)->next)
-        unmark(tcb, snd_rec_at(t, i), SND_SACKED, &tcb->sacked_out);
-    if (tcb->board != 0)
-        board_at(t, tcb)->highest_sacked = 0;
-    count(&t->ctx->counters, CNT_TCP_SACK_RENEGED);
+    rack_detect(t, tcb, b);
+    if (b->lost_total == lost)
+        return;
+    count(&t->ctx->counters, CNT_TCP_RACK_TIMEOUT);
+    if (tcb->recovery != RECOVERY_FAST) {
+        enter_fast(t, tcb, b, false);
+        prr_update(tcb, b, 1, false);
+    }
+    tcb_touch(t, tcb);
+}
+
+/* ---- after a time-out ---- */
+
+/* With RACK what was sent a short time ago is not yet thought lost (RFC 8985 section 6.3). */
+static void mark_all_lost(struct tcp *t, struct tcb *tcb, struct board *b)
+{
+    uint32_t head = tcb->sndq_head;
+    if (head != 0 && (snd_rec_at(t, head)->flags & SND_SACKED) != 0 && tcb_is(tcb, TCB_SACK)) {
+        scoreboard_renege(t, tcb, b);
+    } else if (!tcb_is(tcb, TCB_SACK)) {
+        tcb->sacked_out = 0;
+    }
+    for (uint32_t i = head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i)); i = snd_rec_at(t, i)->next)
+        if (i == head || b == NULL || !rack_is_on(t, tcb) || rack_expired(t, tcb, b, snd_rec_at(t, i)))
+            mark_lost(t, tcb, b, i);
+    if (b == NULL)
+        return;
+    b->retrans_hint = 0;
+    b->lost_edge = tcb->snd_nxt;
 }
 
 void recovery_on_timeout(struct tcp *t, struct tcb *tcb)
 {
     struct board *b = board_get(t, tcb);
-    forget_sacked_if_reneged(t, tcb);
+    bool fresh = tcb->recovery < RECOVERY_FAST;
     bool first = tcb->recovery <= RECOVERY_DISORDER || seq_geq(tcb->snd_una, tcb->recover) ||
-                 (tcb->recovery != RECOVERY_LOSS && tcb->retries == 0);
+                 (tcb->recovery == RECOVERY_LOSS && tcb->retries == 0);
+    bool many = tcb->recovery <= RECOVERY_DISORDER && tcb->sacked_out >= t->ctx->tun->tcp_reordering;
+    mark_all_lost(t, tcb, b);
+    if (first) {
+        if (b != NULL) {
+            b->prior_ssthresh = current_ssthresh(tcb);
+            b->prior_cwnd = tcb->cwnd;
+            undo_arm(t, tcb, b);
+        }
+    }
     congestion_on_timeout(t, tcb, first);
-    if (!tcb_is(tcb, TCB_SACK))
-        tcb->sacked_out = 0;
-    /* RFC 2018 section 8: the receiver may have given up what it had SACKed. */
-    bool reneged = tcb->sndq_head != 0 && (snd_rec_at(t, tcb->sndq_head)->flags & SND_SACKED) != 0;
-    for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i));
-         i = snd_rec_at(t, i)->next) {
-        struct snd_rec *r = snd_rec_at(t, i);
-        unmark(tcb, r, SND_RETRANS, &tcb->retrans_out);
-        if (reneged)
-            unmark(tcb, r, SND_SACKED, &tcb->sacked_out);
-        mark_lost(tcb, r);
-    }
     if (b != NULL) {
-        if (reneged)
-            b->highest_sacked = 0;
-        b->retrans_hint = 0;
-        b->lost_edge = tcb->snd_nxt;
+        if (many) /* RFC 4653's thought: the degree of reordering was overestimated */
+            b->reordering = 0;
+        b->tlp_out = b->new_first = false;
+        b->frto = t->ctx->tun->tcp_frto != 0 && (fresh || tcb->retries > 0);
     }
+    tcb->cwnd = congestion_in_flight(tcb) + 1; /* what was sent a short time ago is still under way */
     tcb->recover = tcb->snd_nxt;
     tcb->recovery = RECOVERY_LOSS;
 }
 
 void recovery_on_too_big(struct tcp *t, struct tcb *tcb)
 {
+    struct board *b = board_at(t, tcb);
     for (uint32_t i = tcb->sndq_head; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i));
-         i = snd_rec_at(t, i)->next) {
-        struct snd_rec *r = snd_rec_at(t, i);
-        if (r->len <= tcb->snd_mss)
-            continue;
-        unmark(tcb, r, SND_RETRANS, &tcb->retrans_out);
-        mark_lost(tcb, r);
-    }
+         i = snd_rec_at(t, i)->next)
+        if (snd_rec_at(t, i)->len > tcb->snd_mss)
+            mark_lost(t, tcb, b, i);
     limit_duplicates(tcb);
-    if (tcb->board != 0)
-        board_at(t, tcb)->retrans_hint = 0;
 }
+
+/* ---- what goes again ---- */
 
 uint32_t recovery_next(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->lost_out == tcb->retrans_out)
         return 0;
-    struct board *b = tcb->board != 0 ? board_at(t, tcb) : NULL;
+    struct board *b = board_at(t, tcb);
     uint32_t i = b != NULL && b->retrans_hint != 0 ? b->retrans_hint : tcb->sndq_head;
     for (; i != 0 && rec_is_sent(tcb, snd_rec_at(t, i)); i = snd_rec_at(t, i)->next) {
         if ((snd_rec_at(t, i)->flags & (SND_LOST | SND_RETRANS)) != SND_LOST)
@@ -392,8 +515,98 @@ uint32_t recovery_next(struct tcp *t, struct tcb *tcb)
     return 0;
 }
 
+/* One segment per recovery, the last that is not SACKed, so that its SACK or its silence says more. RACK has
+ * no need of it. */
+uint32_t recovery_rescue(struct tcp *t, struct tcb *tcb)
+{
+    struct board *b = board_at(t, tcb);
+    if (b == NULL || tcb->recovery != RECOVERY_FAST || !tcb_is(tcb, TCB_SACK) || rack_is_on(t, tcb) ||
+        tcb->packets_out == 0 || (b->rescued && seq_leq(tcb->snd_una, b->rescue_end)))
+        return 0;
+    uint32_t i = tcb->sndq_unsent != 0 ? snd_rec_at(t, tcb->sndq_unsent)->prev : tcb->sndq_tail;
+    while (i != 0 && (snd_rec_at(t, i)->flags & SND_SACKED) != 0)
+        i = snd_rec_at(t, i)->prev;
+    if (i == 0 || (snd_rec_at(t, i)->flags & SND_RETRANS) != 0)
+        return 0;
+    b->rescued = true;
+    b->rescue_end = tcb->recover;
+    count(&t->ctx->counters, CNT_TCP_RESCUE);
+    return i;
+}
+
+bool recovery_new_first(const struct tcp *t, const struct tcb *tcb)
+{
+    const struct board *b = board_at(t, tcb);
+    return b != NULL && b->new_first;
+}
+
+bool recovery_new_failed(struct tcp *t, struct tcb *tcb)
+{
+    struct board *b = board_at(t, tcb);
+    if (b == NULL || seq_gt(tcb->snd_nxt, tcb->recover))
+        return false;
+    b->new_first = b->frto = false;
+    return true;
+}
+
 void recovery_sent(struct tcp *t, struct tcb *tcb, uint32_t n)
 {
-    if ((tcb->recovery == RECOVERY_FAST || tcb->recovery == RECOVERY_CWR) && tcb->board != 0)
+    if (in_reduction(tcb) && tcb->board != 0)
         board_at(t, tcb)->prr_out += n;
+}
+
+void recovery_resent(struct tcp *t, struct tcb *tcb, uint32_t i, bool probe)
+{
+    struct snd_rec *r = snd_rec_at(t, i);
+    struct board *b = board_at(t, tcb);
+    if (!probe && (r->flags & SND_RETRANS) == 0) {
+        r->flags |= SND_RETRANS;
+        tcb->retrans_out++;
+    }
+    r->flags |= SND_EVER;
+    r->sent_at = nsec_to_usec(t->ctx->now);
+    if (tcb->retrans_since == 0 && !probe)
+        tcb->retrans_since = tcp_msec(t->ctx->now) | 1;
+    count(&t->ctx->counters, CNT_TCP_RETRANS);
+    if (b == NULL)
+        return;
+    again_add(t, b, i);
+    b->total_retrans++;
+    b->bytes_retrans += r->len;
+    if (probe)
+        return;
+    if (!b->retrans_stamped) {
+        b->retrans_stamped = true;
+        b->retrans_at = tcp_msec(t->ctx->now) + tcb->ts_offset;
+    }
+    b->undo_left = b->undo_left < 0 ? 1 : b->undo_left + 1;
+    recovery_sent(t, tcb, 1);
+}
+
+/* ---- what an ACK brings ---- */
+
+void recovery_acked(struct tcp *t, struct tcb *tcb, uint32_t i, struct ack_event *e)
+{
+    struct board *b = board_at(t, tcb);
+    const struct snd_rec *r = snd_rec_at(t, i);
+    if ((r->flags & (SND_EVER | SND_SACKED)) == 0)
+        e->once = e->once || seq_leq(snd_rec_end(r), tcb->recover);
+    if (b == NULL)
+        return;
+    if ((r->flags & SND_SACKED) == 0)
+        rack_delivered(t, tcb, b, r, e);
+    /* A hole below what is SACKED, filled without our help: reordering; judged when snd_una has moved. */
+    if ((r->flags & (SND_EVER | SND_SACKED)) == 0 && !e->hole_filled && tcb->sacked_out > 0 &&
+        tcb_is(tcb, TCB_SACK)) {
+        e->hole_filled = b->highest_sacked == 0 || seq_lt(r->seq, snd_rec_at(t, b->highest_sacked)->seq);
+        e->hole = r->seq;
+    }
+    scoreboard_record_gone(t, b, i);
+}
+
+void recovery_sack(struct tcp *t, struct tcb *tcb, const struct tcp_options *opt, struct ack_event *e)
+{
+    if (!tcb_is(tcb, TCB_SACK))
+        return;
+    scoreboard_sack(t, tcb, opt, e);
 }

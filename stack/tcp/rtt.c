@@ -22,6 +22,20 @@ void rtt_sample(struct tcb *tcb, uint32_t us)
         tcb->srtt = 1; /* 0 says that there is no sample */
 }
 
+#define MIN_RTT_UNIT_SHIFT 15 /* of milliseconds: 33 s */
+#define MIN_RTT_UNITS      9
+
+void rtt_sample_min(const struct tcp *t, struct tcb *tcb, uint32_t us)
+{
+    uint8_t now = (uint8_t)(tcp_msec(t->ctx->now) >> MIN_RTT_UNIT_SHIFT);
+    if (us == 0)
+        us = 1;
+    if (tcb->min_rtt != 0 && us > tcb->min_rtt && (uint8_t)(now - tcb->min_rtt_at) <= MIN_RTT_UNITS)
+        return;
+    tcb->min_rtt = us;
+    tcb->min_rtt_at = now;
+}
+
 uint32_t rtt_rto(const struct tcp *t, const struct tcb *tcb)
 {
     if (tcb->srtt == 0)

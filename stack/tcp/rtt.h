@@ -15,6 +15,8 @@ struct tcp;
 
 /* RFC 6298 (2.2), (2.3). */
 void rtt_sample(struct tcb *tcb, uint32_t us);
+/* Keeps min_rtt, the least of about five minutes (RFC 8985 section 6.2 step 1). */
+void rtt_sample_min(const struct tcp *t, struct tcb *tcb, uint32_t us);
 /* Without back-off, microseconds. */
 uint32_t rtt_rto(const struct tcp *t, const struct tcb *tcb);
 /* Doubled `backoff` times, at most RTT_RTO_MAX_US. */

@@ -348,6 +348,8 @@ int snd_queue_split(struct tcp *t, struct tcb *tcb, uint32_t index, uint16_t len
     }
     struct snd_rec *tail = snd_rec_at(t, i);
     *tail = *r;
+    tail->again = false;
+    tail->again_next = tail->again_prev = 0;
     struct rte_mbuf *seg = r->m;
     uint32_t pos = snd_rec_off(r) + len;
     while (pos > seg->data_len) {

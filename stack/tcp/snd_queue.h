@@ -8,6 +8,7 @@
 #define PLX_TCP_SND_QUEUE_H
 
 #include <rte_mbuf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -35,6 +36,8 @@ struct snd_rec {
     uint16_t off;    /* of the first byte, from m's buf_addr: what is written in front of it moves data_off */
     uint16_t charge; /* what it pins, in units of SND_CHARGE_UNIT */
     uint8_t flags;
+    bool again;                      /* in the list of what was sent again (scoreboard.h) */
+    uint32_t again_next, again_prev; /* its links; 0: none */
 };
 
 #define SND_CHARGE_UNIT 64u

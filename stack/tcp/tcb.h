@@ -37,12 +37,19 @@ enum recovery_state {
     RECOVERY_OPEN,     /* nothing dubious */
     RECOVERY_DISORDER, /* duplicate ACKs or SACKs, not yet enough to call it loss */
     RECOVERY_CWR,      /* window being reduced without loss (ECN) */
-    RECOVERY_FAST,     /* fast recovery (RFC 6582, RFC 6675) */
+    RECOVERY_FAST,     /* fast recovery (RFC 6582, RFC 6675, RFC 8985) */
     RECOVERY_LOSS,     /* after a retransmission time-out */
 };
 
 /* What tcb.rexmt_at means. */
-enum rexmt_kind { REXMT_NONE, REXMT_RTO, REXMT_PERSIST, REXMT_STARVED };
+enum rexmt_kind {
+    REXMT_NONE,
+    REXMT_RTO,
+    REXMT_PERSIST,
+    REXMT_STARVED,
+    REXMT_PROBE,   /* tail loss probe (tlp.h) */
+    REXMT_REORDER, /* what was overtaken is lost when it has not come by then (rack.h) */
+};
 
 /* tcb.flags */
 enum {
@@ -129,7 +136,7 @@ struct tcb {
     uint32_t ssthresh;   /* segments */
     uint32_t cong_state; /* congestion.h: there once the window was in use; 0: none */
     seq_t recover;       /* RFC 6582: recovery ends when this is acknowledged */
-    uint32_t board;      /* recovery.h: there while something is dubious; 0: none */
+    uint32_t board;      /* recovery.h: there while something is dubious, or was; 0: none */
     uint8_t recovery;    /* enum recovery_state */
     uint8_t cong;        /* congestion_table index */
     uint8_t backoff;     /* doublings of rto, or of the persist interval */
@@ -139,8 +146,9 @@ struct tcb {
     uint8_t snd_wscale, rcv_wscale;
     uint8_t ttl, tos;
 
-    uint32_t srtt;   /* us, times 8; 0: no sample yet */
-    uint32_t rttvar; /* us, times 4 */
+    uint32_t srtt;    /* us, times 8; 0: no sample yet */
+    uint32_t rttvar;  /* us, times 4 */
+    uint32_t min_rtt; /* us, of some minutes (rtt.h); 0: no sample yet */
 
     uint8_t rexmt_kind;    /* enum rexmt_kind */
     uint8_t ka_probes : 7; /* keepalive probes without an answer */
@@ -166,9 +174,10 @@ struct tcb {
     uint16_t error;        /* pending, positive errno */
     uint16_t soft_error;
     uint8_t urg_byte;
-    seq_t urg_seq; /* sequence number of the urgent byte (last byte, RFC 6093) */
-    seq_t snd_up;  /* one past it, sending */
-    seq_t snd_sml; /* end of the last small segment sent (Minshall) */
+    uint8_t min_rtt_at; /* when min_rtt was measured; unit and wrap are rtt.c's business */
+    seq_t urg_seq;      /* sequence number of the urgent byte (last byte, RFC 6093) */
+    seq_t snd_up;       /* one past it, sending */
+    seq_t snd_sml;      /* end of the last small segment sent (Minshall) */
 
     uint32_t opts;     /* sockopts.h: what is rarely other than the default, shared */
     uint32_t listener; /* LISTEN: listener.h */
@@ -177,7 +186,6 @@ struct tcb {
         uint32_t accept_next; /* TCB_CHILD: came in by a listener, so it is in no port's list */
     };
     uint32_t port_prev;
-    uint32_t total_retrans;
     seq_t tuning_seq;      /* rcv_tuning.h: the reader's place when this round trip began */
     uint32_t tuning_at;    /* us; when it began */
     uint32_t tuning_bytes; /* the most that was read in one */

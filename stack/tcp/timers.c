@@ -10,8 +10,10 @@
 #include "tcp/snd_queue.h"
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
+#include "tcp/tlp.h"
 
 #define STARVED_RETRY_US 10000u
+#define RENEGING_US      10000u /* least; else half a round trip, as on Linux */
 
 /* ---- ticks ---- */
 
@@ -104,22 +106,78 @@ static void rexmt_start(struct tcp *t, struct tcb *tcb, enum rexmt_kind kind)
     timers_start(t, tcb, TIMER_REXMT, delay_us);
 }
 
+/* Until the retransmission timer is due that runs since the oldest segment was sent; at least 1 us. */
+static uint32_t rto_left_us(const struct tcp *t, const struct tcb *tcb)
+{
+    uint32_t rto = rtt_rto_backed_off(t, tcb);
+    uint32_t age = nsec_to_usec(t->ctx->now) - snd_rec_at(t, tcb->sndq_head)->sent_at;
+    return age < rto ? rto - age : 1;
+}
+
+/* The probe's timer, where one may be sent; never later than `rto_us`. */
+static bool probe_start(struct tcp *t, struct tcb *tcb, uint32_t rto_us)
+{
+    if (!tlp_may_probe(t, tcb))
+        return false;
+    uint32_t us = tlp_timeout(t, tcb);
+    tcb->rexmt_kind = REXMT_PROBE;
+    timers_start(t, tcb, TIMER_REXMT, us < rto_us ? us : rto_us);
+    return true;
+}
+
 void timers_data_sent(struct tcp *t, struct tcb *tcb)
 {
-    if (tcb->rexmt_kind != REXMT_RTO)
+    if (probe_start(t, tcb, rto_left_us(t, tcb)))
+        return;
+    if (tcb->rexmt_kind == REXMT_PROBE)
+        timers_retransmission(t, tcb);
+    else if (tcb->rexmt_kind != REXMT_RTO && tcb->rexmt_kind != REXMT_REORDER)
         rexmt_start(t, tcb, REXMT_RTO);
 }
 
 void timers_data_acked(struct tcp *t, struct tcb *tcb)
 {
-    tcb->retries = 0;
-    tcb->retrans_since = 0;
-    if (tcb->packets_out > 0) {
-        rexmt_start(t, tcb, REXMT_RTO);
-    } else {
+    if (tcb->packets_out == 0) {
         tcb->rexmt_kind = REXMT_NONE;
         timers_stop(tcb, TIMER_REXMT);
+    } else if (!probe_start(t, tcb, rtt_rto_backed_off(t, tcb))) {
+        if (tcb->rexmt_kind == REXMT_PROBE || tcb->rexmt_kind == REXMT_REORDER)
+            timers_retransmission(t, tcb);
+        else
+            rexmt_start(t, tcb, REXMT_RTO);
     }
+}
+
+void timers_head_resent(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->rexmt_kind != REXMT_REORDER)
+        rexmt_start(t, tcb, REXMT_RTO);
+}
+
+void timers_probe_sent(struct tcp *t, struct tcb *tcb)
+{
+    rexmt_start(t, tcb, REXMT_RTO);
+}
+
+void timers_retransmission(struct tcp *t, struct tcb *tcb)
+{
+    if (tcb->packets_out == 0)
+        return;
+    tcb->rexmt_kind = REXMT_RTO;
+    timers_start(t, tcb, TIMER_REXMT, rto_left_us(t, tcb));
+}
+
+void timers_reorder(struct tcp *t, struct tcb *tcb, uint32_t us)
+{
+    tcb->rexmt_kind = REXMT_REORDER;
+    timers_start(t, tcb, TIMER_REXMT, us);
+}
+
+void timers_reneging(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t us = tcb->srtt >> 4;
+    tcb->rexmt_kind = REXMT_RTO;
+    timers_start(t, tcb, TIMER_REXMT, us > RENEGING_US ? us : RENEGING_US);
 }
 
 void timers_starved(struct tcp *t, struct tcb *tcb)
@@ -258,6 +316,11 @@ static void rexmt_timeout(struct tcp *t, struct tcb *tcb)
         retransmission_timeout(t, tcb);
     } else if (kind == REXMT_PERSIST) {
         window_probe_timeout(t, tcb);
+    } else if (kind == REXMT_PROBE) {
+        tlp_send(t, tcb);
+    } else if (kind == REXMT_REORDER) {
+        recovery_on_reorder_timeout(t, tcb);
+        timers_retransmission(t, tcb);
     } else if (kind == REXMT_STARVED) {
         tcb->flags &= ~TCB_NO_SPACE;
         tcb_notify(t, tcb, EPOLLOUT);

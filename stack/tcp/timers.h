@@ -23,10 +23,20 @@ void timers_start(struct tcp *t, struct tcb *tcb, unsigned which, uint64_t delay
 void timers_stop(struct tcb *tcb, unsigned which);
 void timers_stop_all(struct tcp *t, struct tcb *tcb);
 
-/* Something that takes sequence space went out: RFC 6298 (5.1). */
+/* Something new that takes sequence space went out: RFC 6298 (5.1), RFC 8985 section 7.2. */
 void timers_data_sent(struct tcp *t, struct tcb *tcb);
-/* New data was acknowledged: RFC 6298 (5.2), (5.3). */
+/* New data was acknowledged: RFC 6298 (5.2), (5.3), RFC 8985 section 7.2. */
 void timers_data_acked(struct tcp *t, struct tcb *tcb);
+/* The oldest segment was sent again. */
+void timers_head_resent(struct tcp *t, struct tcb *tcb);
+/* A tail loss probe went out: the retransmission timer, from now. */
+void timers_probe_sent(struct tcp *t, struct tcb *tcb);
+/* Another timer has done its work: the retransmission timer, from when the oldest segment was sent. */
+void timers_retransmission(struct tcp *t, struct tcb *tcb);
+/* Something was overtaken, and counts as lost in so many microseconds. */
+void timers_reorder(struct tcp *t, struct tcb *tcb, uint32_t us);
+/* The peer seems to have dropped what it had SACKed. */
+void timers_reneging(struct tcp *t, struct tcb *tcb);
 /* There is data, nothing is outstanding and the window does not let it go. */
 void timers_window_closed(struct tcp *t, struct tcb *tcb);
 /* A send found the packet pool empty and nothing is outstanding whose ACK could end that. */
