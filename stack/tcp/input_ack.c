@@ -181,13 +181,15 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     if (seq_gt(v->ack, tcb->snd_una))
         ack_advance(t, tcb, &e, &rtt);
     bool window_changed = window_update(tcb, v);
-    e.duplicate = bare && outstanding && !window_changed;
+    e.pure = bare && !window_changed;
+    e.duplicate = e.pure && outstanding;
     e.ece = ecn_echoed(tcb, v->flags);
     if ((v->opt.has & TCP_OPT_HAS_SACK) != 0)
         recovery_sack(t, tcb, &v->opt, &e);
     if (e.advanced || e.sacked)
         e.rtt_us = ack_measure(t, tcb, &e, rtt);
-    if (outstanding && (e.advanced || e.duplicate || e.delivered > 0 || e.ece))
+    if (outstanding ? e.advanced || e.duplicate || e.delivered > 0 || e.ece
+                    : tcb->board != 0 && (e.pure || e.dsack)) /* a probe may have gone without need */
         recovery_on_ack(t, tcb, &e);
     if ((e.advanced || e.older) && !e.timer_set)
         timers_data_acked(t, tcb);

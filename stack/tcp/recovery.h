@@ -86,7 +86,8 @@ struct ack_event {
     uint32_t sack_last_us; /* and of the latest one */
     seq_t low_sacked;      /* the lowest of them */
     bool advanced;         /* snd_una moved */
-    bool duplicate;        /* RFC 5681 section 2's definition */
+    bool pure;             /* nothing but an ACK of what was acknowledged before */
+    bool duplicate;        /* RFC 5681 section 2's definition: pure, and something is outstanding */
     bool ece;              /* the network is congested, says the peer (ecn.h) */
     bool sacked;           /* a SACK block told something new */
     bool once;             /* acked or SACKed: a record sent only once, from before the recovery */

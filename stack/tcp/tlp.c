@@ -48,7 +48,7 @@ void tlp_on_ack(struct tcp *t, struct tcb *tcb, struct board *b, const struct ac
     } else if (seq_gt(e->ack, b->tlp_end)) {
         recovery_reduce_once(t, tcb, b); /* later data came, and no word of a duplicate */
         count(&t->ctx->counters, CNT_TCP_TLP_RECOVERY);
-    } else if (e->duplicate && !e->sacked && !e->dsack) {
+    } else if (e->pure && !e->sacked && !e->dsack) {
         b->tlp_out = false; /* a duplicate ACK of a peer without DSACK says the same */
     }
 }
