@@ -65,7 +65,7 @@ void recovery_resent(struct tcp *t, struct tcb *tcb, uint32_t i, bool probe)
     r->flags |= SND_EVER;
     r->sent_at = nsec_to_usec(t->ctx->now);
     if (tcb->retrans_since == 0 && !probe)
-        tcb->retrans_since = tcp_msec(t->ctx->now) | 1;
+        tcb->retrans_since = tcp_msec_mark(t->ctx->now);
     count(&t->ctx->counters, CNT_TCP_RETRANS);
     if (b == NULL)
         return;
