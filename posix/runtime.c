@@ -131,6 +131,18 @@ static int make_worker(struct runtime *rt, uint16_t id)
     return add_wires(rt, &rw->worker, id);
 }
 
+/* Workers own the flows that a device brings them; what two devices do differently goes by rings. */
+static void follow_device(struct runtime *rt)
+{
+    struct netdev_rss rss;
+    for (int i = 0; i < rt->options.n_devs; i++) {
+        if (netdev_rss(worker_eal_netdev(rt->eal, (uint16_t)i), &rss)) {
+            steer_follow(&rt->group.steer, rss.key, rss.queue, rss.n);
+            return;
+        }
+    }
+}
+
 static int make_workers(struct runtime *rt, const uint8_t rss_key[STEER_KEY_BYTES])
 {
     const uint16_t n = rt->options.workers;
@@ -140,9 +152,22 @@ static int make_workers(struct runtime *rt, const uint8_t rss_key[STEER_KEY_BYTE
         return -ENOMEM;
     memset(rt->workers, 0, bytes);
     int err = n > 1 ? worker_group_init(&rt->group, &memory_os, n, rss_key) : 0;
+    if (n > 1 && err == 0)
+        follow_device(rt);
     for (uint16_t id = 0; id < n && err == 0; id++)
         err = make_worker(rt, id);
     return err;
+}
+
+/* "plx: dev pci:...: 1 queue for 2 workers ..." for each thing worth knowing */
+static void say_notes(const struct netdev *d)
+{
+    const char *line = d->notes;
+    while (*line != '\0') {
+        size_t len = strcspn(line, "\n");
+        fprintf(stderr, "plx: dev %s: %.*s\n", d->name, (int)len, line);
+        line += len + (line[len] == '\n');
+    }
 }
 
 /* "plx: dev tap:plx0 mac 02:.. mtu 1500 ip 10.0.0.2/24 workers 1, MEMORY" */
@@ -163,6 +188,7 @@ static void say_what_is(const struct runtime *rt)
             fprintf(stderr, " ip %s/%u", inet_ntop(AF_INET, &be, text, sizeof(text)), d->ip[j].prefix_len);
         }
         fprintf(stderr, " workers %u, %s\n", rt->options.workers, worker_eal_memory(rt->eal));
+        say_notes(dev);
     }
 }
 

@@ -22,11 +22,16 @@ static const struct {
 
 #define N_WIRE_COUNTERS (sizeof(wire_counters) / sizeof(wire_counters[0]))
 
+static uint64_t worker_value(uint16_t worker, enum counter id)
+{
+    return __atomic_load_n(&runtime.workers[worker].worker.ctx.counters.v[id], __ATOMIC_RELAXED);
+}
+
 static uint64_t stack_value(enum counter id)
 {
     uint64_t sum = 0;
     for (uint16_t w = 0; w < runtime.n_workers; w++)
-        sum += __atomic_load_n(&runtime.workers[w].worker.ctx.counters.v[id], __ATOMIC_RELAXED);
+        sum += worker_value(w, id);
     return sum;
 }
 
@@ -70,6 +75,18 @@ uint64_t plx_counter_value(const char *name)
     return 0;
 }
 
+/* Whether the wire spreads well shows here: what it brought to the wrong worker was handed over. */
+static void summary_of_workers(FILE *out)
+{
+    for (uint16_t w = 0; w < runtime.n_workers && runtime.n_workers > 1; w++)
+        fprintf(out,
+                "plx: worker %u: connections: %" PRIu64 " accepted, %" PRIu64 " opened; packets: %" PRIu64
+                " received, %" PRIu64 " handed over, %" PRIu64 " sent\n",
+                w, worker_value(w, CNT_SOCK_ACCEPTED), worker_value(w, CNT_SOCK_CONNECTED),
+                worker_value(w, CNT_RX_PACKETS), worker_value(w, CNT_FORWARDED_TO_OWNER),
+                worker_value(w, CNT_TX_PACKETS));
+}
+
 void plx_summary(FILE *out)
 {
     struct plx_counter c;
@@ -80,6 +97,7 @@ void plx_summary(FILE *out)
             " received, %" PRIu64 " sent; packets: %" PRIu64 " received, %" PRIu64 " sent\n",
             stack_value(CNT_SOCK_ACCEPTED), stack_value(CNT_SOCK_CONNECTED), stack_value(CNT_SOCK_RX_BYTES),
             stack_value(CNT_SOCK_TX_BYTES), stack_value(CNT_RX_PACKETS), stack_value(CNT_TX_PACKETS));
+    summary_of_workers(out);
     fputs("plx: drops:", out);
     for (unsigned i = 0; plx_counter(i, &c) == 0; i++)
         if (c.value > 0 && strncmp(c.name, "drop.", 5) == 0) {

@@ -382,10 +382,25 @@ static int idlers_init(struct worker_eal *we)
     return 0;
 }
 
+static int devs_claim(struct worker_eal *we, char *why, size_t size)
+{
+    bool hugepages = we->huge || args_choose_memory(we->cfg.eal_args);
+    int err = 0;
+    for (uint16_t i = 0; i < we->cfg.n_devs && err == 0; i++) {
+        const char *dev = we->cfg.dev[i].dev;
+        we->claim[i] = netdev_dev_claim(dev, hugepages, we->need_mb, why, size, &err);
+        if (err != 0)
+            why_name_option(why, size, dev);
+    }
+    return err;
+}
+
 static int worker_eal_start(struct worker_eal *we, char *why, size_t size)
 {
     memory_plan(we);
-    int rc = eal_start(we, why, size);
+    int rc = devs_claim(we, why, size);
+    if (rc == 0)
+        rc = eal_start(we, why, size);
     if (rc != 0)
         return rc;
     if (!pools_create(we)) {
@@ -424,6 +439,8 @@ struct worker_eal *worker_eal_create(const struct worker_eal_config *cfg, char *
     we->pid = getpid();
     for (unsigned i = 0; i < WORKERS_MAX; i++)
         we->idler[i].wake_fd = -1;
+    for (unsigned i = 0; i < WORKER_EAL_DEVS; i++)
+        we->claim[i] = -1;
     clock_begin(we);
     we->log = open_memstream(&we->log_text, &we->log_size);
     if (we->log != NULL)
@@ -458,6 +475,9 @@ void worker_eal_destroy(struct worker_eal *we)
         if (we->eal_up)
             rte_eal_cleanup();
     }
+    for (uint16_t i = 0; i < WORKER_EAL_DEVS; i++)
+        if (we->claim[i] >= 0)
+            close(we->claim[i]);
     for (uint16_t i = 0; i < WORKERS_MAX; i++)
         if (we->idler[i].wake_fd >= 0)
             close(we->idler[i].wake_fd);

@@ -36,6 +36,7 @@ struct worker_eal {
     uint32_t need_mb; /* memory for the pools and EAL */
     char memory[96];
     struct netdev *dev[WORKER_EAL_DEVS];
+    int claim[WORKER_EAL_DEVS]; /* keeps other processes off it; -1: none */
     struct rte_mempool *rx_pool[WORKERS_MAX], *data_pool, *hdr_pool;
     uint32_t n_rx, n_data, n_hdr; /* buffers per pool */
     /* clock: ns = origin_ns + ((tsc - origin_tsc) * mult >> 32) */

@@ -48,6 +48,7 @@ struct machine {
     bool iommu;
     bool vfio;               /* vfio-pci is loaded or at hand */
     bool noiommu;            /* vfio without IOMMU is switched on */
+    bool uio;                /* uio_pci_generic is loaded or at hand */
     unsigned free_hugepages; /* of any size */
     unsigned dpdk_nics;      /* bound to a driver that DPDK can use */
     unsigned nics;

@@ -158,24 +158,36 @@ static void iommu_examine(struct machine *m, struct report *r)
            "AMD-Vi on in the firmware");
 }
 
+/* Does the line name the module? Its file may be written with dashes or with underscores. */
+static bool line_names(const char *line, const char *name)
+{
+    const char *slash = strrchr(line, '/');
+    size_t n = strlen(name);
+
+    line = slash != NULL ? slash + 1 : line;
+    for (size_t i = 0; i < n; i++)
+        if (line[i] != name[i] && !(line[i] == '-' && name[i] == '_'))
+            return false;
+    return strncmp(line + n, ".ko", 3) == 0;
+}
+
 static bool module_at_hand(const char *name)
 {
     struct utsname u;
-    char line[256], dashes[64];
+    char line[512];
     bool found = false;
 
     if (path_exists("/sys/module/%s", name) || uname(&u) < 0)
         return path_exists("/sys/module/%s", name);
-    snprintf(dashes, sizeof(dashes), "/%s.ko", name);
-    for (char *c = dashes; *c != '\0'; c++)
-        *c = *c == '_' ? '-' : *c;
     static const char *const lists[] = {"modules.dep", "modules.builtin"};
     for (unsigned i = 0; i < 2 && !found; i++) {
         char path[512];
         snprintf(path, sizeof(path), "/lib/modules/%s/%s", u.release, lists[i]);
         FILE *f = fopen(path, "re");
-        while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
-            found = strstr(line, dashes) != NULL;
+        while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) {
+            line[strcspn(line, ":")] = '\0'; /* what follows are the modules it needs */
+            found = line_names(line, name);
+        }
         if (f != NULL)
             fclose(f);
     }
@@ -191,9 +203,15 @@ static void vfio_examine(struct machine *m, struct report *r)
         file_line(noiommu, sizeof(noiommu), "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode") &&
         noiommu[0] == 'Y';
     m->vfio = loaded || module_at_hand("vfio_pci");
+    m->uio = path_exists("/sys/bus/pci/drivers/uio_pci_generic") || module_at_hand("uio_pci_generic");
     struct finding *f = report_add(r, SECTION, "vfio-pci", loaded ? VERDICT_OK : VERDICT_NOTE);
     if (loaded && (m->iommu || m->noiommu)) {
         finding_says(f, "loaded%s", m->iommu ? "" : ", without IOMMU (unsafe mode is on)");
+    } else if (m->uio && !m->iommu && !m->noiommu) {
+        f->verdict = VERDICT_NOTE;
+        finding_says(f,
+                     "of no use without an IOMMU; uio_pci_generic serves instead, and lets the NIC reach any "
+                     "memory");
     } else if (loaded) {
         f->verdict = VERDICT_NOTE;
         finding_says(f, "loaded, but there is no IOMMU and the mode without is off");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "doctor/doctor.h"
 
@@ -75,6 +76,48 @@ static bool carries_routes(const char *iface)
     return found;
 }
 
+/* The process of ours that has the device, which it keeps by a lock on its configuration space; 0: none. */
+static int process_of(const char *addr)
+{
+    char path[320], line[256];
+    struct stat st;
+    int pid = 0;
+    FILE *f = fopen("/proc/locks", "re");
+
+    snprintf(path, sizeof(path), PCI_DIR "/%s/config", addr);
+    while (f != NULL && pid == 0 && stat(path, &st) == 0 && fgets(line, sizeof(line), f) != NULL) {
+        unsigned long inode;
+        int owner;
+        if (sscanf(line, "%*s FLOCK %*s %*s %d %*x:%*x:%lu", &owner, &inode) == 2 && inode == st.st_ino)
+            pid = owner;
+    }
+    if (f != NULL)
+        fclose(f);
+    return pid;
+}
+
+/* The command that hands it over: vfio-pci where it can work, else the other one has to be asked for. */
+static void next_is_bind(struct finding *f, const struct machine *m, const struct nic *n)
+{
+    bool vfio = m->vfio && (m->iommu || m->noiommu);
+    finding_next(f, "%sscripts/nic bind %s%s", m->sudo, n->addr, vfio ? "" : " --driver uio_pci_generic");
+}
+
+static void ready_report(struct machine *m, struct finding *f, const struct nic *n, const char *what)
+{
+    int pid = process_of(n->addr);
+
+    m->dpdk_nics++;
+    if (pid != 0) {
+        finding_says(f, "%s: in use by process %d", what, pid);
+        finding_next(f, "%skill %d", m->sudo, pid);
+        return;
+    }
+    f->verdict = VERDICT_OK;
+    finding_says(f, "%s: ready", what);
+    finding_next(f, "plx-echo --dev pci:%s --ip ADDR/PREFIX", n->addr);
+}
+
 static void nic_report(struct machine *m, struct report *r, const struct nic *n)
 {
     char what[160];
@@ -89,18 +132,14 @@ static void nic_report(struct machine *m, struct report *r, const struct nic *n)
         if (n->iface[0] != '\0')
             finding_next(f, "plx-echo --dev af_packet:%s --ip ADDR/PREFIX", n->iface);
     } else if (driver_hands_over(n->driver) || driver_shares(n->driver)) {
-        f->verdict = VERDICT_OK;
-        m->dpdk_nics++;
-        finding_says(f, "%s: ready", what);
-        finding_next(f, "plx-echo --dev pci:%s --ip ADDR/PREFIX", n->addr);
+        ready_report(m, f, n, what);
     } else if (n->iface[0] != '\0' && carries_routes(n->iface)) {
         finding_says(f, "%s: the kernel routes over it, leave it alone unless it is a spare one", what);
-    } else if (!m->vfio && !path_exists("/sys/bus/pci/drivers/uio_pci_generic")) {
+    } else if (!m->vfio && !m->uio) {
         finding_says(f, "%s: the kernel has no driver that hands it over (vfio-pci, uio_pci_generic)", what);
     } else {
         finding_says(f, "%s: not handed over yet", what);
-        finding_next(f, "%sdpdk-devbind.py --bind=%s %s", m->sudo, m->vfio ? "vfio-pci" : "uio_pci_generic",
-                     n->addr);
+        next_is_bind(f, m, n);
     }
 }
 

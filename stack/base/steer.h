@@ -11,16 +11,20 @@
 #include "base/addr.h"
 
 #define STEER_KEY_BYTES 40
-#define STEER_TABLE     128
+#define STEER_TABLE     512 /* the largest table of a device that is followed */
 
 struct steer {
     uint8_t key[STEER_KEY_BYTES];         /* as a device takes it */
     uint32_t key_be[STEER_KEY_BYTES / 4]; /* as rte_softrss_be takes it */
-    uint8_t worker[STEER_TABLE];          /* hash % STEER_TABLE -> worker */
+    uint32_t mask;                        /* of the hash */
+    uint8_t worker[STEER_TABLE];          /* hash & mask -> worker */
 };
 
 /* Spreads evenly over `n_workers` under the given key. */
 void steer_init(struct steer *s, const uint8_t key[STEER_KEY_BYTES], uint16_t n_workers);
+/* As a device spreads: its key, its table of `n` entries, a power of two up to STEER_TABLE, each the worker
+ * whose queue it is. Before the first flow. */
+void steer_follow(struct steer *s, const uint8_t key[STEER_KEY_BYTES], const uint8_t *table, uint16_t n);
 /* The worker to which packets of this flow belong; IPv4 with ports. */
 uint16_t steer_owner(const struct steer *s, const struct flow_key *flow);
 

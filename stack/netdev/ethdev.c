@@ -11,6 +11,7 @@
 
 #include "netdev/offload.h"
 
+#define UNANNOUNCED_MAX    8 /* then its interrupts are taken for broken */
 #define RECONNECT_INTERVAL (500 * NSEC_PER_MSEC)
 
 static inline struct ethdev *ethdev_of(struct netdev *d)
@@ -82,16 +83,17 @@ static uint16_t ethdev_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, st
 
 /* ---- sleeping ---- */
 
-/* The drivers' promise of interrupts means little; the descriptor is the proof. It may change when the
- * other side comes back, and (vhost) it is an epoll whose inside cannot be emptied from here; so what is
- * slept on is an epoll of our own that reports each interrupt once. */
+/* The drivers' promise of interrupts means little; that there is a descriptor proves something, and that it
+ * wakes us proves the rest (ethdev_disarm). It may change when the other side comes back, and (vhost) it is
+ * an epoll whose inside cannot be emptied from here; so what is slept on is an epoll of our own that reports
+ * each interrupt once. */
 static int ethdev_fd(struct netdev *d, uint16_t queue)
 {
     struct ethdev *e = ethdev_of(d);
     struct ethdev_queue *q = &e->queue[queue];
     struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
 
-    if (!e->interrupts || !e->link)
+    if (!e->interrupts || !e->link || q->unannounced == UNANNOUNCED_MAX)
         return -1;
     int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(e->port, queue);
     if (fd < 0)
@@ -120,14 +122,20 @@ static bool ethdev_arm(struct netdev *d, uint16_t queue)
     return q->stash == NULL;
 }
 
+/* A device may have a descriptor for interrupts that never come, as the e1000e under vfio: then packets lie
+ * there when we wake for another reason. After some of them in a row it is napped on. */
 static void ethdev_disarm(struct netdev *d, uint16_t queue)
 {
     struct ethdev *e = ethdev_of(d);
+    struct ethdev_queue *q = &e->queue[queue];
     struct epoll_event ev;
-    if (!e->interrupts || e->queue[queue].epoll < 0)
+    if (!e->interrupts || q->epoll < 0 || q->unannounced == UNANNOUNCED_MAX)
         return;
     (void)rte_eth_dev_rx_intr_disable(e->port, queue);
-    (void)epoll_wait(e->queue[queue].epoll, &ev, 1, 0);
+    if (epoll_wait(q->epoll, &ev, 1, 0) > 0)
+        q->unannounced = 0;
+    else if (q->stash == NULL && rte_eth_rx_burst(e->port, queue, &q->stash, 1) == 1)
+        q->unannounced++;
 }
 
 static nsec_t ethdev_next_event(struct netdev *d, uint16_t queue)
@@ -198,8 +206,6 @@ void ethdev_close(struct netdev *d)
     }
     if (e->bus != NULL)
         (void)rte_eal_hotplug_remove(e->bus, e->name);
-    if (e->claim >= 0)
-        close(e->claim);
     if (e->socket[0] != '\0')
         (void)unlink(e->socket);
     netdev_free(e);
@@ -209,7 +215,7 @@ void ethdev_close(struct netdev *d)
     {                                                                                                        \
         .kind = text, .rx_burst = ethdev_rx_burst, .tx_burst = ethdev_tx_burst, .fd = ethdev_fd,             \
         .arm = ethdev_arm, .disarm = ethdev_disarm, .next_event = ethdev_next_event,                         \
-        .link_poll = ethdev_link_poll, .stats = ethdev_stats, .close = ethdev_close,                         \
+        .link_poll = ethdev_link_poll, .rss = ethdev_rss_read, .stats = ethdev_stats, .close = ethdev_close, \
     }
 
 const struct netdev_ops ethdev_ops_by_kind[] = {

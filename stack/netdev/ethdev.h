@@ -3,6 +3,8 @@
 #ifndef PLX_NETDEV_ETHDEV_H
 #define PLX_NETDEV_ETHDEV_H
 
+#include <rte_ethdev.h>
+
 #include "netdev/kinds.h"
 
 #define ETHDEV_NAME 64
@@ -10,8 +12,9 @@
 struct ethdev_queue {
     struct rte_mbuf *stash; /* came in while the interrupt was being armed */
     uint64_t tx_refused;
-    int epoll;   /* reports its interrupts; -1: not yet made */
-    int watched; /* the driver's descriptor in it; -1 */
+    int epoll;            /* reports its interrupts; -1: not yet made */
+    int watched;          /* the driver's descriptor in it; -1 */
+    unsigned unannounced; /* packets found in a row that no interrupt had announced */
 } __rte_cache_aligned;
 
 struct ethdev {
@@ -25,9 +28,9 @@ struct ethdev {
     bool reconnect;      /* memif client: has to be started anew when the server is gone */
     bool link;
     bool interrupts;
+    bool rss; /* was asked for, and the device did not refuse */
     nsec_t retry;
     char name[ETHDEV_NAME]; /* EAL's */
-    int claim;              /* pci: the lock that keeps other processes off; -1: none */
     const char *bus;        /* NULL: was there before us */
     char socket[108];       /* file of our own to be removed; empty: none */
     struct ethdev_queue queue[];
@@ -36,5 +39,13 @@ struct ethdev {
 /* The operations of an open device, and its end. */
 extern const struct netdev_ops ethdev_ops_by_kind[];
 void ethdev_close(struct netdev *d);
+
+/* ethdev_rss.c: before the device is configured for several queues, what it shall do. */
+void ethdev_rss_choose(const struct rte_eth_dev_info *info, const struct netdev_config *cfg,
+                       struct rte_eth_conf *conf);
+/* After its start: the table as the stack's own is, where the device lets us. */
+void ethdev_rss_start(struct ethdev *e, const struct rte_eth_conf *conf);
+/* netdev_ops.rss */
+bool ethdev_rss_read(struct netdev *d, struct netdev_rss *out);
 
 #endif

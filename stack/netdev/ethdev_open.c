@@ -156,13 +156,15 @@ static struct netdev *plug_xdp(struct ethdev *e, struct plug *p, const char *arg
 static struct netdev *plug_find(struct ethdev *e, struct plug *p, const char *arg,
                                 const struct netdev_config *cfg, struct netdev_refusal *r)
 {
+    const char *rest;
     p->bus = "vdev";
     switch (e->kind) {
     case ETHDEV_PCI:
         p->bus = "pci";
-        snprintf(p->name, sizeof(p->name), "%s%s", strlen(arg) == 7 ? "0000:" : "", arg);
-        e->claim = pci_claim(p->name, r);
-        return e->claim >= 0 ? &e->dev : NULL;
+        if (!pci_address(arg, p->name, &rest))
+            return netdev_refuse(r, -EINVAL, "pci %s: no address of a PCI device", arg);
+        snprintf(p->args, sizeof(p->args), "%s", rest);
+        return &e->dev;
     case ETHDEV_XDP:
         return plug_xdp(e, p, arg, cfg, r);
     case ETHDEV_MEMIF:
@@ -186,7 +188,7 @@ static struct netdev *plug_refused(struct ethdev *e, const struct plug *p, const
     int err = rc >= 0 ? -ENODEV : rc == -EINVAL && e->kind != ETHDEV_VDEV ? -EIO : rc;
     switch (e->kind) {
     case ETHDEV_PCI:
-        return pci_refuse(p->name, rte_eal_has_hugepages() != 0, r);
+        return pci_refuse(p->name, r);
     case ETHDEV_XDP:
         return netdev_refuse(r, err,
                              "af_xdp %s: %s. It takes root and a kernel with AF_XDP; try af_packet:%s", arg,
@@ -226,22 +228,6 @@ static void choose_offloads(struct ethdev *e, const struct rte_eth_dev_info *inf
     conf->txmode.offloads = want_tx;
 }
 
-/* Several queues: RSS with the key that the stack's own table uses, where the device has RSS. */
-static void choose_rss(const struct rte_eth_dev_info *info, const struct netdev_config *cfg,
-                       struct rte_eth_conf *conf)
-{
-    uint64_t types = info->flow_type_rss_offloads &
-                     (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP);
-    if (cfg->queues == 1 || types == 0)
-        return;
-    conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf->rx_adv_conf.rss_conf.rss_hf = types;
-    if (cfg->rss_key != NULL && info->hash_key_size == 40) {
-        conf->rx_adv_conf.rss_conf.rss_key = (uint8_t *)(uintptr_t)cfg->rss_key;
-        conf->rx_adv_conf.rss_conf.rss_key_len = 40;
-    }
-}
-
 static struct netdev *check_mtu(struct ethdev *e, const struct rte_eth_dev_info *info,
                                 const struct netdev_config *cfg, const char *arg, struct netdev_refusal *r)
 {
@@ -269,7 +255,7 @@ static int setup_queues(struct ethdev *e, const struct rte_eth_dev_info *info,
 
     rxconf.offloads = conf->rxmode.offloads;
     txconf.offloads = conf->txmode.offloads;
-    for (uint16_t i = 0; i < cfg->queues && rc == 0; i++) {
+    for (uint16_t i = 0; i < e->n_queues && rc == 0; i++) {
         rc = rte_eth_rx_queue_setup(e->port, i, rx, SOCKET_ID_ANY, &rxconf, cfg->rx_pool[i]);
         if (rc == 0)
             rc = rte_eth_tx_queue_setup(e->port, i, tx, SOCKET_ID_ANY, &txconf);
@@ -296,6 +282,8 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
 {
     struct rte_eth_dev_info info;
     struct rte_eth_conf conf = {.intr_conf = {.rxq = cfg->tun->idle != IDLE_SPIN}};
+    if (e->kind == ETHDEV_PCI && !pci_interrupts(e->name))
+        conf.intr_conf.rxq = 0;
     int rc = rte_eth_dev_info_get(e->port, &info);
 
     if (rc != 0)
@@ -303,19 +291,19 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
     e->none_is_good = strcmp(info.driver_name, "net_vhost") == 0 ||
                       strcmp(info.driver_name, "net_virtio") == 0 ||
                       strcmp(info.driver_name, "net_virtio_user") == 0;
-    if (cfg->queues > RTE_MIN(info.max_rx_queues, info.max_tx_queues))
-        return netdev_refuse(r, -EINVAL, "%s: the device has %u queues, --workers is %u", arg,
-                             RTE_MIN(info.max_rx_queues, info.max_tx_queues), cfg->queues);
+    e->n_queues = RTE_MIN(cfg->queues, RTE_MAX(RTE_MIN(info.max_rx_queues, info.max_tx_queues), (uint16_t)1));
+    e->dev.caps.queues = e->n_queues;
     if (check_mtu(e, &info, cfg, arg, r) == NULL)
         return NULL;
     choose_offloads(e, &info, cfg, &conf);
-    choose_rss(&info, cfg, &conf);
+    if (e->n_queues > 1)
+        ethdev_rss_choose(&info, cfg, &conf);
     /* memif declares a limit that it does not have: it carries longer frames in chains. */
     conf.rxmode.mtu = e->kind == ETHDEV_MEMIF ? RTE_MIN(e->dev.caps.mtu, (uint16_t)1500) : e->dev.caps.mtu;
-    rc = rte_eth_dev_configure(e->port, cfg->queues, cfg->queues, &conf);
+    rc = rte_eth_dev_configure(e->port, e->n_queues, e->n_queues, &conf);
     if (rc != 0 && conf.intr_conf.rxq) {
         conf.intr_conf.rxq = 0; /* some refuse what they do not have */
-        rc = rte_eth_dev_configure(e->port, cfg->queues, cfg->queues, &conf);
+        rc = rte_eth_dev_configure(e->port, e->n_queues, e->n_queues, &conf);
     }
     if (rc == 0)
         rc = setup_queues(e, &info, cfg, &conf);
@@ -333,6 +321,10 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
     if (e->kind == ETHDEV_VHOST)
         e->interrupts = conf.intr_conf.rxq != 0; /* its descriptors come with the other side */
     set_mac(e, cfg);
+    if (e->n_queues > 1)
+        ethdev_rss_start(e, &conf);
+    if (e->kind == ETHDEV_PCI)
+        pci_note_numa(&e->dev, e->name);
     return &e->dev;
 }
 
@@ -359,17 +351,16 @@ struct netdev *netdev_ethdev_open(enum ethdev_kind kind, const char *arg, const 
     e->dev.caps.queues = e->n_queues = cfg->queues;
     e->kind = kind;
     e->port = RTE_MAX_ETHPORTS;
-    e->claim = -1;
     for (uint16_t i = 0; i < cfg->queues; i++)
         e->queue[i].epoll = e->queue[i].watched = -1;
     struct netdev *ok = plug_find(e, &plug, arg, cfg, r);
     if (ok != NULL && (kind == ETHDEV_VHOST || kind == ETHDEV_VIRTIO))
         ignore_sigpipe();
+    memcpy(e->name, plug.name, sizeof(e->name));
     if (ok != NULL && rte_eth_dev_get_port_by_name(plug.name, &e->port) != 0) {
         int rc = rte_eal_hotplug_add(plug.bus, plug.name, plug.args);
         if (rc == 0)
             e->bus = plug.bus;
-        memcpy(e->name, plug.name, sizeof(e->name));
         if (rc != 0 || rte_eth_dev_get_port_by_name(plug.name, &e->port) != 0) {
             e->port = RTE_MAX_ETHPORTS;
             ok = plug_refused(e, &plug, arg, rc, r);

@@ -353,6 +353,11 @@ static bool impair_finished(struct netdev *d)
     return true;
 }
 
+static bool impair_rss(struct netdev *d, struct netdev_rss *out)
+{
+    return netdev_rss(impair_of(d)->inner, out);
+}
+
 static void impair_inner_stats(struct netdev *d, struct netdev_stats *s)
 {
     struct netdev *inner = impair_of(d)->inner;
@@ -393,6 +398,7 @@ static const struct netdev_ops impair_ops = {
     .next_event = impair_next_event,
     .link_poll = impair_link_poll,
     .finished = impair_finished,
+    .rss = impair_rss,
     .stats = impair_inner_stats,
     .close = impair_close,
 };
@@ -431,6 +437,7 @@ struct netdev *netdev_impair_create(struct netdev *inner, const struct impair_co
     im->dev.caps.rx_csum = im->dev.caps.tx_csum = im->dev.caps.tso = false;
     im->dev.caps.tso_max = 0;
     memcpy(im->dev.name, inner->name, sizeof(im->dev.name));
+    memcpy(im->dev.notes, inner->notes, sizeof(im->dev.notes));
     if (!impair_init(im)) {
         impair_free(im);
         return NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "netdev/netdev.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,4 +31,21 @@ void netdev_stats(struct netdev *d, struct netdev_stats *s)
     memset(s, 0, sizeof(*s));
     if (d->ops->stats != NULL)
         d->ops->stats(d, s);
+}
+
+bool netdev_rss(struct netdev *d, struct netdev_rss *out)
+{
+    return d->ops->rss != NULL && d->ops->rss(d, out);
+}
+
+void netdev_note(struct netdev *d, const char *fmt, ...)
+{
+    size_t used = strlen(d->notes);
+    va_list ap;
+
+    if (used > 0 && used + 1 < sizeof(d->notes))
+        d->notes[used++] = '\n';
+    va_start(ap, fmt);
+    vsnprintf(d->notes + used, sizeof(d->notes) - used, fmt, ap);
+    va_end(ap);
 }

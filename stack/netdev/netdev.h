@@ -27,7 +27,20 @@ struct netdev_caps {
     bool can_sleep; /* fd() is real for every queue */
 };
 
+#define NETDEV_RSS_KEY   40
+#define NETDEV_RSS_TABLE 512
+
+/* How a device spreads arriving flows over its queues, as it says itself: the Toeplitz hash under this
+ * key, the table's entry at (hash mod n). */
+struct netdev_rss {
+    uint8_t key[NETDEV_RSS_KEY];
+    uint16_t n; /* a power of two */
+    uint8_t queue[NETDEV_RSS_TABLE];
+};
+
 struct netdev;
+
+#define NETDEV_NOTES 512
 
 /* What the wire did not deliver, since it was opened. */
 struct netdev_stats {
@@ -57,6 +70,8 @@ struct netdev_ops {
     bool (*link_poll)(struct netdev *d, nsec_t now);
     /* Has the wire ended for good (end of a pcap file)? May be NULL. */
     bool (*finished)(struct netdev *d);
+    /* How it spreads packets; false when it does not, or does not tell. May be NULL. */
+    bool (*rss)(struct netdev *d, struct netdev_rss *out);
     /* Adds to *s. Any thread. May be NULL. */
     void (*stats)(struct netdev *d, struct netdev_stats *s);
     void (*close)(struct netdev *d);
@@ -65,7 +80,8 @@ struct netdev_ops {
 struct netdev {
     const struct netdev_ops *ops;
     struct netdev_caps caps;
-    char name[64]; /* as given to --dev */
+    char name[64];            /* as given to --dev */
+    char notes[NETDEV_NOTES]; /* what the user should know at the start: lines without a newline at the end */
 };
 
 struct impair_config;
@@ -102,6 +118,10 @@ static inline uint16_t netdev_tx_burst(struct netdev *d, uint16_t q, nsec_t now,
 
 void netdev_close(struct netdev *d); /* NULL is fine */
 void netdev_stats(struct netdev *d, struct netdev_stats *s);
+/* False, with *out untouched, when the wire does not spread packets over its queues or does not tell. */
+bool netdev_rss(struct netdev *d, struct netdev_rss *out);
+/* Adds a line to d->notes; what no longer fits is cut. */
+void netdev_note(struct netdev *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The only allocator of wires, used when one is opened, never on the data path. Zeroed and aligned to a
  * cache line; NULL when out of memory. */

@@ -9,6 +9,8 @@
 
 #include "netdev/impair.h"
 #include "netdev/kinds.h"
+#include "netdev/pci.h"
+#include "netdev/share.h"
 
 #define DEV_KINDS                                                                                            \
     "pci:ADDR, tap:NAME, af_packet:IFACE, af_xdp:IFACE, memif:PATH[,server], vhost:PATH, virtio:PATH, "      \
@@ -63,23 +65,10 @@ static unsigned dev_split(const char *dev, const char **arg)
     return KINDS;
 }
 
-/* [DOMAIN:]BUS:DEVICE.FUNCTION in hexadecimal, as lspci writes it. DPDK may be told more behind a comma. */
-static bool pci_address_ok(const char *addr)
-{
-    unsigned domain, bus, device, function;
-    int n = 0;
-
-    if (sscanf(addr, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &n) != 4) {
-        n = 0;
-        if (sscanf(addr, "%2x:%2x.%1x%n", &bus, &device, &function, &n) != 3)
-            return false;
-    }
-    return device < 32 && function < 8 && (addr[n] == '\0' || addr[n] == ',');
-}
-
 int netdev_dev_check(const char *dev, char *why, size_t size)
 {
-    const char *arg = NULL;
+    const char *arg = NULL, *rest;
+    char address[PCI_ADDRESS];
     unsigned kind = dev_split(dev, &arg);
 
     if (kind == KINDS) {
@@ -97,7 +86,7 @@ int netdev_dev_check(const char *dev, char *why, size_t size)
             dev);
         return -EINVAL;
     }
-    if (kind == ETHDEV_PCI && !pci_address_ok(arg)) {
+    if (kind == ETHDEV_PCI && !pci_address(arg, address, &rest)) {
         snprintf(why, size, "'%s': the address of a PCI device is written as 0000:03:00.0", dev);
         return -EINVAL;
     }
@@ -113,6 +102,20 @@ const char *netdev_dev_pci(const char *dev)
 {
     const char *arg;
     return dev_split(dev, &arg) == ETHDEV_PCI ? arg : NULL;
+}
+
+int netdev_dev_claim(const char *dev, bool hugepages, uint32_t need_mb, char *why, size_t size, int *err)
+{
+    struct netdev_refusal r = {.why = why, .size = size, .err = 0};
+    const struct pci_memory mem = {.hugepages = hugepages, .need_mb = need_mb};
+    const char *arg, *rest;
+    char address[PCI_ADDRESS];
+    int fd = -1;
+
+    if (dev_split(dev, &arg) == ETHDEV_PCI && pci_address(arg, address, &rest))
+        fd = pci_claim(address, &mem, &r);
+    *err = r.err;
+    return fd;
 }
 
 static struct netdev *dev_open_kind(unsigned kind, const char *arg, const struct netdev_config *cfg,
@@ -150,6 +153,15 @@ static struct netdev *dev_open_impaired(unsigned kind, const char *arg, const st
     return d;
 }
 
+static struct netdev *dev_share(struct netdev *inner, uint16_t workers, struct netdev_refusal *r)
+{
+    struct netdev *d = netdev_share_create(inner, workers);
+    if (d != NULL)
+        return d;
+    netdev_close(inner);
+    return netdev_refuse(r, -ENOMEM, "no memory or descriptors for %u workers", workers);
+}
+
 struct netdev *netdev_open(const char *dev, const struct netdev_config *cfg, char *why, size_t size, int *err)
 {
     struct netdev_refusal r = {.why = why, .size = size, .err = -EINVAL};
@@ -161,12 +173,8 @@ struct netdev *netdev_open(const char *dev, const struct netdev_config *cfg, cha
     unsigned kind = dev_split(dev, &arg);
     struct netdev *d =
         cfg->impair != NULL ? dev_open_impaired(kind, arg, cfg, &r) : dev_open_kind(kind, arg, cfg, &r);
-    if (d != NULL && d->caps.queues < cfg->queues) {
-        netdev_refuse(&r, -EINVAL, "%s has %u queue%s, which is less than --workers %u", dev, d->caps.queues,
-                      d->caps.queues == 1 ? "" : "s", cfg->queues);
-        netdev_close(d);
-        d = NULL;
-    }
+    if (d != NULL && d->caps.queues < cfg->queues)
+        d = dev_share(d, cfg->queues, &r);
     *err = d == NULL ? r.err : 0;
     if (d != NULL)
         snprintf(d->name, sizeof(d->name), "%s", dev);

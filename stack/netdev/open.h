@@ -19,4 +19,10 @@ int netdev_dev_check(const char *dev, char *why, size_t size);
 /* The address of a PCI device, for which EAL has to look at that bus; NULL for other wires. */
 const char *netdev_dev_pci(const char *dev);
 
+/* Takes the device, if it is one that only one process can have, before EAL starts and would reset it under
+ * another's hands; and looks whether we may have it at all. A descriptor to be closed after the wire; -1
+ * with *err 0 when there is nothing to take, with a negative errno and `why` when it is refused.
+ * `hugepages`: as many are free as need_mb takes. */
+int netdev_dev_claim(const char *dev, bool hugepages, uint32_t need_mb, char *why, size_t size, int *err);
+
 #endif

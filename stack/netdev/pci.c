@@ -4,35 +4,66 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #define PCI_DEVICES "/sys/bus/pci/devices"
 #define PCI_PATH    320
+#define PCI_LINE    256
+#define HUGE_MB     2 /* the page size that messages speak of */
 
-static bool pci_is_network(const char *addr)
+bool pci_address(const char *text, char out[PCI_ADDRESS], const char **rest)
 {
-    char path[PCI_PATH], class[16] = "";
-    snprintf(path, sizeof(path), PCI_DEVICES "/%s/class", addr);
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
+    unsigned domain = 0, bus, device, function;
+    int n = 0;
+
+    if (sscanf(text, "%4x:%2x:%2x.%1x%n", &domain, &bus, &device, &function, &n) != 4) {
+        domain = 0;
+        if (sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &n) != 3)
+            return false;
+    }
+    if (device >= 32 || function >= 8 || (text[n] != '\0' && text[n] != ','))
         return false;
-    bool network = fgets(class, sizeof(class), f) != NULL && strncmp(class, "0x02", 4) == 0;
-    fclose(f);
-    return network;
+    snprintf(out, PCI_ADDRESS, "%04x:%02x:%02x.%x", domain & 0xffff, bus & 0xff, device, function);
+    *rest = text[n] == ',' ? text + n + 1 : "";
+    return true;
 }
 
-/* Its driver's name, "" when it has none. */
-static const char *pci_driver(const char *addr, char *buf, size_t size)
+/* ---- small files ---- */
+
+/* The first line of the device's file `name`; "" when it cannot be read. */
+static const char *pci_line(const char *addr, const char *name, char buf[PCI_LINE])
 {
     char path[PCI_PATH];
-    snprintf(path, sizeof(path), PCI_DEVICES "/%s/driver", addr);
-    ssize_t n = readlink(path, buf, size - 1);
+    snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", addr, name);
+    FILE *f = fopen(path, "re");
+    if (f == NULL || fgets(buf, PCI_LINE, f) == NULL)
+        buf[0] = '\0';
+    if (f != NULL)
+        fclose(f);
+    buf[strcspn(buf, "\n")] = '\0';
+    return buf;
+}
+
+/* The last part of what the device's link `name` points at, "" when there is none. */
+static const char *pci_link(const char *addr, const char *name, char buf[PCI_LINE])
+{
+    char path[PCI_PATH];
+    snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", addr, name);
+    ssize_t n = readlink(path, buf, PCI_LINE - 1);
     buf[n > 0 ? n : 0] = '\0';
     const char *base = strrchr(buf, '/');
     return base != NULL ? base + 1 : buf;
+}
+
+static bool pci_is_network(const char *addr)
+{
+    char class[PCI_LINE];
+    return strncmp(pci_line(addr, "class", class), "0x02", 4) == 0;
 }
 
 /* Network controllers with their drivers, for messages. */
@@ -43,10 +74,10 @@ static void pci_list(char *buf, size_t size)
     size_t used = 0;
     snprintf(buf, size, "none");
     while (dir != NULL && (e = readdir(dir)) != NULL && used < size) {
-        char link[128];
+        char link[PCI_LINE];
         if (!pci_is_network(e->d_name))
             continue;
-        const char *driver = pci_driver(e->d_name, link, sizeof(link));
+        const char *driver = pci_link(e->d_name, "driver", link);
         used += (size_t)snprintf(buf + used, size - used, "%s%s (%s)", used == 0 ? "" : ", ", e->d_name,
                                  driver[0] != '\0' ? driver : "no driver");
     }
@@ -54,57 +85,187 @@ static void pci_list(char *buf, size_t size)
         closedir(dir);
 }
 
-static struct netdev *pci_refuse_unknown(const char *addr, struct netdev_refusal *r)
+/* ---- may we have it? ---- */
+
+static void refuse_unknown(const char *addr, struct netdev_refusal *r)
 {
-    char list[256];
+    char list[256], class[PCI_LINE];
     pci_list(list, sizeof(list));
-    return netdev_refuse(r, -ENODEV, "pci %s: no such network device; there are: %s", addr, list);
+    if (pci_line(addr, "class", class)[0] == '\0')
+        netdev_refuse(r, -ENODEV, "pci %s: no such device; network devices here: %s", addr, list);
+    else
+        netdev_refuse(r, -ENODEV, "pci %s: is no network device (class %s); network devices here: %s", addr,
+                      class, list);
 }
 
-int pci_claim(const char *addr, struct netdev_refusal *r)
+/* DPDK's drivers for these work beside the kernel's. */
+static bool driver_shares(const char *driver)
+{
+    return strcmp(driver, "mlx4_core") == 0 || strcmp(driver, "mlx5_core") == 0;
+}
+
+/* vfio gives away whole groups only. The device of the same group that the kernel still drives, or "". */
+static const char *group_other(const char *addr, char other[PCI_LINE])
+{
+    static const char *const harmless[] = {"", "vfio-pci", "pci-stub", "pcieport"};
+    char path[PCI_PATH], link[PCI_LINE];
+    struct dirent *e;
+
+    other[0] = '\0';
+    snprintf(path, sizeof(path), PCI_DEVICES "/%s/iommu_group/devices", addr);
+    DIR *dir = opendir(path);
+    while (dir != NULL && other[0] == '\0' && (e = readdir(dir)) != NULL) {
+        const char *driver = pci_link(e->d_name, "driver", link);
+        bool safe = e->d_name[0] == '.';
+        for (unsigned i = 0; i < RTE_DIM(harmless); i++)
+            safe |= strcmp(driver, harmless[i]) == 0;
+        if (!safe)
+            snprintf(other, PCI_LINE, "%.32s (%.64s)", e->d_name, driver);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return other;
+}
+
+static bool vfio_ok(const char *addr, struct netdev_refusal *r)
+{
+    char link[PCI_LINE], other[PCI_LINE], path[PCI_PATH];
+    const char *group = pci_link(addr, "iommu_group", link);
+
+    if (group_other(addr, other)[0] != '\0') {
+        netdev_refuse(r, -EBUSY,
+                      "pci %s: shares IOMMU group %s with %s, which the kernel still drives, and vfio gives "
+                      "away whole groups only; bind that one to vfio-pci, too, or put the card into another "
+                      "slot",
+                      addr, group, other);
+        return false;
+    }
+    snprintf(path, sizeof(path), "/dev/vfio/%s", group);
+    if (group[0] != '\0' && access(path, R_OK | W_OK) != 0) {
+        netdev_refuse(r, -EACCES,
+                      "pci %s: this user may not open %s; run as root, or: sudo chown $USER %s, and let the "
+                      "user lock memory (ulimit -l)",
+                      addr, path, path);
+        return false;
+    }
+    return true;
+}
+
+/* Without an IOMMU the device is told physical addresses: of pages that stay where they are, and that only
+ * root may know. */
+static bool uio_ok(const char *addr, const char *driver, const struct pci_memory *mem,
+                   struct netdev_refusal *r)
+{
+    unsigned pages = (mem->need_mb + HUGE_MB - 1) / HUGE_MB;
+
+    if (geteuid() != 0) {
+        netdev_refuse(
+            r, -EACCES,
+            "pci %s: bound to %s, which takes root; run as root, or bind it to vfio-pci where there "
+            "is an IOMMU",
+            addr, driver);
+        return false;
+    }
+    if (!mem->hugepages) {
+        netdev_refuse(
+            r, -ENOMEM,
+            "pci %s: a NIC needs hugepages: %u of %u MB, and not so many are free; reserve them: "
+            "echo %u > /proc/sys/vm/nr_hugepages; mkdir -p /dev/hugepages; mount -t hugetlbfs nodev "
+            "/dev/hugepages (or ask for less: --set tcp_mem_mb=32)",
+            addr, pages, HUGE_MB, pages);
+        return false;
+    }
+    return true;
+}
+
+static bool driver_is_uio(const char *driver)
+{
+    return strcmp(driver, "uio_pci_generic") == 0 || strcmp(driver, "igb_uio") == 0;
+}
+
+bool pci_interrupts(const char *addr)
+{
+    char link[PCI_LINE];
+    return !driver_is_uio(pci_link(addr, "driver", link));
+}
+
+static bool pci_usable(const char *addr, const struct pci_memory *mem, struct netdev_refusal *r)
+{
+    char link[PCI_LINE];
+    const char *driver = pci_link(addr, "driver", link);
+
+    if (strcmp(driver, "vfio-pci") == 0)
+        return vfio_ok(addr, r);
+    if (driver_is_uio(driver))
+        return uio_ok(addr, driver, mem, r);
+    if (driver_shares(driver))
+        return true;
+    netdev_refuse(
+        r, -ENODEV,
+        "pci %s: it is bound to %s, not to a driver for user space; bind it: scripts/nic bind %s, or "
+        "dpdk-devbind.py -b vfio-pci %s",
+        addr, driver[0] != '\0' ? driver : "no driver", addr, addr);
+    return false;
+}
+
+int pci_claim(const char *addr, const struct pci_memory *mem, struct netdev_refusal *r)
 {
     char path[PCI_PATH];
     snprintf(path, sizeof(path), PCI_DEVICES "/%s/config", addr);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || !pci_is_network(addr)) {
-        if (fd >= 0)
-            close(fd);
-        pci_refuse_unknown(addr, r);
-        return -1;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        close(fd);
+        refuse_unknown(addr, r);
+    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         netdev_refuse(r, -EBUSY,
                       "pci %s: another process uses it already; end that one first (fuser -v %s names it)",
                       addr, path);
-        return -1;
+    } else if (pci_usable(addr, mem, r)) {
+        return fd;
     }
-    return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
-struct netdev *pci_refuse(const char *addr, bool has_hugepages, struct netdev_refusal *r)
+struct netdev *pci_refuse(const char *addr, struct netdev_refusal *r)
 {
-    char link[128];
-    const char *driver = pci_driver(addr, link, sizeof(link));
-    bool vfio = strcmp(driver, "vfio-pci") == 0;
-    bool uio = strcmp(driver, "uio_pci_generic") == 0 || strcmp(driver, "igb_uio") == 0;
-    if (!vfio && !uio)
-        return netdev_refuse(
-            r, -ENODEV,
-            "pci %s: it is bound to %s, not to a driver for user space; bind it: scripts/nic bind %s, or "
-            "dpdk-devbind.py -b vfio-pci %s",
-            addr, driver[0] != '\0' ? driver : "no driver", addr, addr);
-    if (!has_hugepages)
-        return netdev_refuse(r, -ENOMEM,
-                             "pci %s: a NIC needs hugepages, and not enough are free; reserve some: "
-                             "echo 160 > /proc/sys/vm/nr_hugepages; mount -t hugetlbfs nodev /dev/hugepages",
-                             addr);
-    if (geteuid() != 0)
-        return netdev_refuse(r, -EACCES, "pci %s: bound to %s, but this user may not open it; run as root%s",
-                             addr, driver,
-                             vfio ? ", or give the user /dev/vfio/GROUP and memory to lock (ulimit -l)" : "");
+    char link[PCI_LINE];
     return netdev_refuse(r, -ENODEV,
                          "pci %s: bound to %s, but DPDK has no driver for this model, or it failed to start; "
                          "--eal \"--log-level=pmd:debug\" says more",
-                         addr, driver);
+                         addr, pci_link(addr, "driver", link));
+}
+
+/* ---- where its memory is ---- */
+
+/* Is every processor that we may run on in a list such as "0-3,8"? */
+static bool list_covers(const char *list, const cpu_set_t *ours)
+{
+    cpu_set_t rest = *ours;
+    while (*list != '\0') {
+        char *end;
+        unsigned long first = strtoul(list, &end, 10), last = first;
+        if (*end == '-')
+            last = strtoul(end + 1, &end, 10);
+        for (unsigned long cpu = first; cpu <= last && cpu < CPU_SETSIZE; cpu++)
+            CPU_CLR(cpu, &rest);
+        list = *end == ',' ? end + 1 : "";
+    }
+    return CPU_COUNT(&rest) == 0;
+}
+
+void pci_note_numa(struct netdev *d, const char *addr)
+{
+    char node[PCI_LINE], list[PCI_LINE];
+    cpu_set_t ours;
+
+    if (atoi(pci_line(addr, "numa_node", node)) < 0 || node[0] == '\0' ||
+        pci_line(addr, "local_cpulist", list)[0] == '\0' || sched_getaffinity(0, sizeof(ours), &ours) != 0 ||
+        list_covers(list, &ours))
+        return;
+    netdev_note(
+        d,
+        "warning: it is on NUMA node %s, whose processors are %s, but this process may run on others, "
+        "which reach it more slowly; start it with: taskset -c %s",
+        node, list, list);
 }

@@ -55,8 +55,8 @@ def layers(tree):
 
 # Names that bring in time, chance, the heap, a device or the process; and the files that exist for them.
 HEAP = {"stack/base/heap_pool.c", "stack/base/memory.c", "stack/netdev/netdev.c", "stack/worker_eal.c", "stack/worker_eal_run.c"}
-DEVICE = {f"stack/netdev/{name}.c" for name in ("ethdev", "ethdev_open", "tap", "packet", "pcap")}
-KERNEL = {f"stack/netdev/{name}.c" for name in ("tap", "packet", "pcap", "vnet", "ethdev", "ethdev_open", "netdev", "pci")}
+DEVICE = {f"stack/netdev/{name}.c" for name in ("ethdev", "ethdev_open", "ethdev_rss", "tap", "packet", "pcap")}
+KERNEL = {f"stack/netdev/{name}.c" for name in ("tap", "packet", "pcap", "vnet", "ethdev", "ethdev_open", "netdev", "pci", "share")}
 EAL_HEAP = r"rte_(?:[cz]?malloc|calloc|realloc|free|memzone|hash|lpm|fib|rib|ip_frag|timer|alarm|reorder|acl)\w*"
 IMPURE = [
     ("reads a clock", r"clock_gettime|gettimeofday|clock_nanosleep|nanosleep|usleep|sleep|time|ftime|"

@@ -3,249 +3,267 @@
 
 import hashlib
 import os
+import re
 import signal
-import socket
 import subprocess
 import threading
 import time
 
 import guest
-from guest import NIC, PEER, US, Failure, Program, check, sh
+from guest import NIC, PEER, STACK, US, Program, check, say, sh
+from guest_refusals import BEFORE, NUMA, REFUSALS, REFUSALS_IOMMU
 
-STACK = ["--dev", "pci:" + NIC, "--ip", US + "/24"]
-ECHO = ["/opt/plx-echo"] + STACK + ["--tcp", "7", "--udp", "7", "--mode", "epoll"]
-
-
-class Bench:
-    """The echo server that most cases talk to."""
-
-    def __init__(self, extra):
-        self.extra = extra
-        self.echo = None
-
-    def start(self, ready=True):
-        self.echo = Program(*ECHO, *self.extra)
-        if ready:
-            self.echo.wait_for("plx: ready")
-            self.reach()
-        return self.echo
-
-    def reach(self, timeout=20):
-        """Emulated links take a moment to come up."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            if sh("ping", "-c", "1", "-W", "1", US).returncode == 0:
-                return
-        raise Failure("no answer to ping within %d s: %s" % (timeout, self.echo.output()[-600:]))
+KERNEL_ADDRESS = "10.9.0.3/24"
 
 
-def tcp_echo(total, timeout=120):
-    """Sends and receives at once; the hashes have to agree."""
-    data = os.urandom(1 << 20)
-    sent, got = hashlib.sha256(), hashlib.sha256()
-    s = socket.create_connection((US, 7), timeout=timeout)
+# ---- scripts/nic ----
 
-    def push():
-        for _ in range(total >> 20):
-            s.sendall(data)
-            sent.update(data)
-        s.shutdown(socket.SHUT_WR)
+def case_nic_bind(bench):
+    """An address and a route are on the interface; bind takes it, the driver link says so."""
+    if "host" not in bench.opts:
+        dev = guest.netdev_of(NIC)
+        sh("ip", "link", "set", dev, "up")
+        sh("ip", "addr", "add", KERNEL_ADDRESS, "dev", dev)
+        sh("ip", "route", "add", "10.8.0.0/16", "via", PEER)
+    check("driver" in guest.nic_ok("status").lower(), "status has no heading")
+    args = ["bind", NIC, "--hugepages", str(guest.HUGEPAGES)]
+    if bench.driver != "vfio-pci":
+        guest.nic_refuses(["IOMMU", "uio_pci_generic"], *args)  # it does not choose what is unsafe by itself
+        args += ["--driver", bench.driver]
+    text = guest.nic_ok(*args)
+    check(guest.driver_of(NIC) == bench.driver, "driver is %s: %s" % (guest.driver_of(NIC), text))
+    check(os.path.ismount("/dev/hugepages"), "no hugetlbfs: " + text)
+    check("--dev pci:" + NIC in guest.nic_ok("status"), "status does not say how to use it")
 
-    pusher = threading.Thread(target=push, daemon=True)
-    pusher.start()
-    n = 0
-    while True:
-        chunk = s.recv(1 << 18)
-        if not chunk:
-            break
-        got.update(chunk)
-        n += len(chunk)
-    pusher.join(timeout)
-    s.close()
-    check(n == total, "%d of %d bytes came back" % (n, total))
-    check(sent.digest() == got.digest(), "hashes differ")
+
+def case_nic_unbind(bench):
+    """The kernel has it back as it was, and it works."""
+    bench.stop()
+    kernel_driver = bench.opts["kernel_driver"]
+    text = guest.nic_ok("unbind", NIC)
+    check(guest.driver_of(NIC) == kernel_driver, "driver is %s: %s" % (guest.driver_of(NIC), text))
+    dev = guest.netdev_of(NIC)
+    check(dev is not None, "no interface after " + text)
+    if "host" in bench.opts:
+        return
+    addresses = sh("ip", "-o", "addr", "show", "dev", dev).stdout
+    check(KERNEL_ADDRESS in addresses, "the address is gone: " + addresses)
+    check("10.8.0.0/16" in sh("ip", "route").stdout, "the route is gone")
+    end = time.monotonic() + 30
+    while sh("ping", "-c", "1", "-W", "1", PEER).returncode != 0:
+        check(time.monotonic() < end, "the kernel's interface is up, but reaches nobody")
+    guest.nic_ok("unbind", NIC)  # again: says that there is nothing to do
+
+
+# ---- traffic ----
+
+def case_start(bench):
+    bench.start()
+    say("note " + bench.echo.output().strip().split("\n")[0])
 
 
 def case_ping(bench):
-    r = sh("ping", "-c", "50", "-i", "0.02", "-s", "1000", US)
-    check(" 0% packet loss" in r.stdout, r.stdout)
-    r = sh("ping", "-c", "3", "-s", "8000", US)
-    check(" 0% packet loss" in r.stdout, "fragmented: " + r.stdout)
+    got, average = bench.peer.ping(50, 1000)
+    check(got >= 50, "%d of 50 answers" % got)
+    check(average is None or average < 30, "%.1f ms a round trip: does it sleep through packets?" % average)
+    got, _ = bench.peer.ping(3, 8000)
+    check(got >= 3, "%d of 3 answers to what comes in fragments" % got)
 
 
 def case_udp(bench):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(5)
-    for size in (0, 1, 512, 1472, 1473, 8192, 30000, 65507):
-        data = os.urandom(size)
-        s.sendto(data, (US, 7))
-        back, _ = s.recvfrom(65536)
-        check(back == data, "%d bytes came back wrong" % size)
+    bench.peer.udp([0, 1, 512, 1472, 1473, 8192, 30000, 65507])
 
 
-def case_tcp_bulk(bench):
-    tcp_echo(16 << 20)
+def case_tcp_16_MiB(bench):
+    bench.peer.tcp_echo(16 << 20)
 
 
-def case_tcp_in_a_row(bench):
-    for i in range(200):
-        s = socket.create_connection((US, 7), timeout=10)
-        s.sendall(b"%d" % i)
-        check(s.recv(16) == b"%d" % i, "connection %d" % i)
-        s.close()
+def case_tcp_200_in_a_row(bench):
+    bench.peer.tcp_in_a_row(200)
 
 
-def case_tcp_at_once(bench):
-    conns = [socket.create_connection((US, 7), timeout=20) for _ in range(50)]
-    for i, s in enumerate(conns):
-        s.sendall(bytes([i]) * 4096)
-    for i, s in enumerate(conns):
-        got = b""
-        while len(got) < 4096:
-            got += s.recv(4096)
-        check(got == bytes([i]) * 4096, "connection %d" % i)
-        s.close()
+def case_tcp_50_at_once(bench):
+    bench.peer.tcp_at_once(50)
 
 
-def case_link_flap(bench):
+def case_checksums(bench):
+    """What the kernel on the other side found wrong in all of the above."""
+    bad = {k: n for k, n in bench.peer.bad_sums().items() if n}
+    check(not bad, "the kernel found wrong checksums: %s" % bad)
+
+
+def case_vlan(bench):
+    """Tagged frames: no answer, and counted; the count shows in the summary, see sigterm. A virtio device
+    filters them out itself (VIRTIO_NET_F_CTRL_VLAN)."""
+    mac = re.search(r"mac ([0-9a-f:]{17})", bench.echo.output()).group(1)
+    bench.peer.vlan(mac, 5)
+    bench.vlan_sent = 0 if bench.opts["kernel_driver"] == "virtio-pci" else 5
+    check(bench.peer.ping(1)[0] == 1, "no answer afterwards")
+
+
+def case_idle_sleeps(bench):
+    """An idle worker sleeps: until an interrupt where the device has them, else in naps of up to 1 ms."""
+    time.sleep(1)
+    sleeps = bench.echo.sleeps(3)
+    check(sleeps > 10, "slept %d times in 3 s: it spins" % sleeps)
+    check(sleeps < 6000, "slept %d times in 3 s" % sleeps)
+    say("note idle: slept %d times in 3 s, %s" % (sleeps, "woken by interrupts" if sleeps < 300 else "in naps"))
+
+
+def case_link_down_and_up(bench):
+    bench.peer.watch_announcement()
     guest.host("set_link na off")
     bench.echo.wait_for("link down", 20)
     guest.host("set_link na on")
     bench.echo.wait_for("link up", 20)
+    bench.peer.announcement_seen()
     bench.reach()
-    tcp_echo(1 << 20)
+    bench.peer.tcp_echo(1 << 20)
 
 
 def case_sigterm(bench):
-    idle = [socket.create_connection((US, 7), timeout=10) for _ in range(20)]
-    t = time.monotonic()
-    check(bench.echo.end(signal.SIGTERM) == 0, "exit status %s: %s" % (bench.echo.p.returncode, bench.echo.output()[-400:]))
-    check(time.monotonic() - t < 5, "took %.1f s to end" % (time.monotonic() - t))
-    for s in idle:
-        s.settimeout(5)
-        try:
-            check(s.recv(1) == b"", "data instead of FIN")
-        except ConnectionResetError:
-            pass
-        s.close()
+    bench.peer.hold(20)
+    started = time.monotonic()
+    echo = bench.echo
+    check(bench.stop(signal.SIGTERM) == 0, "exit status %s: %s" % (echo.p.returncode, echo.output()[-600:]))
+    check(time.monotonic() - started < 10, "took %.1f s to end" % (time.monotonic() - started))
+    bench.peer.held_end()
+    out = echo.output()
+    drops = re.search(r"plx: drops: .*", out).group(0)
+    if getattr(bench, "vlan_sent", 0):
+        check("vlan %d" % bench.vlan_sent in drops, "tagged frames are not counted: " + drops)
+    check("checksum" not in drops, "wrong checksums were received: " + drops)
 
 
 def case_sigkill_and_again(bench):
     bench.start()
-    bench.echo.end(signal.SIGKILL)
+    bench.stop(signal.SIGKILL)
     bench.start()
-    tcp_echo(1 << 20)
-    bench.echo.end()
+    bench.peer.tcp_echo(1 << 20)
+    bench.stop()
 
 
-def case_outwards(bench):
+def case_plx_nc_outwards(bench):
     """plx-nc opens to a kernel listener, 4 MiB, half-close both ways."""
-    listener = socket.create_server((PEER, 9000))
-    listener.settimeout(40)
     data = os.urandom(4 << 20)
+    bench.peer.listen(9000, 1, "all there")
     nc = Program("/opt/plx-nc", *STACK, *bench.extra, PEER, "9000", stdin=subprocess.PIPE)
     threading.Thread(target=lambda: (nc.p.stdin.write(data), nc.p.stdin.close()), daemon=True).start()
-    s, _ = listener.accept()
-    s.settimeout(60)
-    got = hashlib.sha256()
-    n = 0
-    while True:
-        chunk = s.recv(1 << 18)
-        if not chunk:
-            break
-        got.update(chunk)
-        n += len(chunk)
-    s.sendall(b"all there")
-    s.close()
-    listener.close()
-    check(n == len(data) and got.digest() == hashlib.sha256(data).digest(), "%d bytes, hash differs" % n)
-    check(nc.p.wait(20) == 0, "plx-nc ended with %s: %s" % (nc.p.returncode, nc.output()[-400:]))
+    check(nc.wait(90) == 0, "plx-nc ended with %s: %s" % (nc.p.returncode, nc.output()[-600:]))
+    got = bench.peer.listened()
+    check(got == [len(data), hashlib.sha256(data).hexdigest()], "%d bytes, or the hash differs" % got[0])
     check("all there" in nc.output(), "the answer after half-close is missing")
+
+
+def case_offload_off(bench):
+    bench.start("--set", "offload=off")
+    bench.peer.udp([1, 1472, 8192])
+    bench.peer.tcp_echo(1 << 20)
+    bench.stop()
+    case_checksums(bench)
 
 
 def case_link_down_at_start(bench):
     guest.host("set_link na off")
-    bench.start(ready=False)
+    bench.echo = Program(*bench.command())
     time.sleep(3)
-    check(bench.echo.p.poll() is None, "ended: " + bench.echo.output()[-400:])
+    check(bench.echo.p.poll() is None, "ended: " + bench.echo.output()[-600:])
     guest.host("set_link na on")
     bench.echo.wait_for("plx: ready")
     bench.reach()
-    bench.echo.end()
+    bench.stop()
 
 
-def case_no_hugepages(bench):
-    """A NIC needs memory it can reach: the program says so, or copes, but does not crash."""
-    guest.set_hugepages(0)
-    p = Program(*ECHO, *bench.extra)
-    time.sleep(6)
-    status = p.p.poll()
-    out = p.output()
-    if status is None:
-        p.end()
-        check("huge" in out, "nothing said about memory: " + out[-300:])
-    else:
-        check(status == 1 and "huge" in out, "exit %s: %s" % (status, out[-400:]))
-    guest.set_hugepages(int(guest.options().get("hugepages", "160")))
+# ---- several workers ----
+
+def workers_of(out):
+    """[(accepted, opened, received, handed over, sent)] from a summary."""
+    found = re.findall(r"plx: worker \d+: connections: (\d+) accepted, (\d+) opened; packets: (\d+) received, "
+                       r"(\d+) handed over, (\d+) sent", out)
+    check(found, "no line for each worker: " + out[-600:])
+    return [tuple(map(int, row)) for row in found]
 
 
-def case_second_process(bench):
-    bench.start()
-    p = Program(*ECHO, *bench.extra)
-    check(p.p.wait(30) == 1, "exit %s: %s" % (p.p.returncode, p.output()[-400:]))
-    check(NIC in p.output(), "names no device: " + p.output()[-400:])
-    tcp_echo(1 << 20)
-    bench.echo.end()
+def serve_with_two(bench):
+    """Rows of the two workers after traffic of every kind."""
+    bench.start("--workers", "2")
+    check(bench.peer.ping(20, 1000)[0] >= 20, "pings are lost")
+    bench.peer.udp([1, 1472, 8192, 65507])
+    bench.peer.tcp_at_once(64)
+    bench.peer.tcp_echo(4 << 20)
+    echo = bench.echo
+    check(bench.stop() == 0, "exit status %s: %s" % (echo.p.returncode, echo.output()[-600:]))
+    rows = workers_of(echo.output())
+    say("note workers (accepted, opened, received, handed over, sent): %s" % rows)
+    check(len(rows) == 2 and all(accepted >= 16 for accepted, *_ in rows), "connections are not spread: %s" % rows)
+    return echo.output(), rows
 
 
-def case_bound_to_kernel(bench):
-    p = Program("/opt/plx-echo", "--dev", "pci:0000:00:11.0", "--ip", "10.9.0.3/24", "--tcp", "7")
-    check(p.p.wait(30) == 1, "exit %s: %s" % (p.p.returncode, p.output()[-400:]))
-    out = p.output()
-    check("0000:00:11.0" in out and "bind" in out, "names no cause or no next step: " + out[-500:])
+def open_with_two(bench):
+    bench.peer.listen(9001, 80, "yes")
+    opener = Program("/opt/opener", *STACK, *bench.extra, "--workers", "2", PEER, "9001", "40")
+    check(opener.wait(90) == 0, "opener ended with %s: %s" % (opener.p.returncode, opener.output()[-600:]))
+    bench.peer.listened()
+    rows = workers_of(opener.output())
+    say("note opening (accepted, opened, received, handed over, sent): %s" % rows)
+    check([opened for _, opened, *_ in rows] == [40, 40], "not opened by both: %s" % rows)
+    return rows
 
 
-def case_no_such_device(bench):
-    p = Program("/opt/plx-echo", "--dev", "pci:0000:00:1f.7", "--ip", "10.9.0.3/24", "--tcp", "7")
-    check(p.p.wait(30) == 1, "exit %s: %s" % (p.p.returncode, p.output()[-400:]))
-    check("0000:00:1f.7" in p.output(), p.output()[-400:])
+def case_two_workers_by_rings(bench):
+    """The device brings everything to one worker, which hands over; said at the start."""
+    out, rows = serve_with_two(bench)
+    check("rings" in out, "not said at the start: " + out[:600])
+    check(rows[1][2] == 0, "worker 1 received packets from the device: %s" % rows)
+    check(rows[0][3] > 100, "nothing was handed over: %s" % rows)
+    open_with_two(bench)
 
 
-def case_doctor(bench):
-    r = sh("/opt/plx-doctor")
-    check(r.returncode == 0, "exit %d: %s" % (r.returncode, r.stderr))
-    check(NIC in r.stdout and "0000:00:11.0" in r.stdout, "a NIC is missing: " + r.stdout)
+def case_two_workers_by_RSS(bench):
+    """The device brings packets to their owners: hardly anything is handed over but what all have to see."""
+    out, rows = serve_with_two(bench)
+    check("rings" not in out, "the device is not trusted to spread: " + out[:600])
+    for accepted, _, received, handed, _ in rows:
+        check(received > 50 * (accepted > 0), "a worker received nothing: %s" % rows)
+        check(handed < received // 10 + 10, "handed over, though the device spreads: %s" % rows)
+    rows = open_with_two(bench)
+    for _, _, received, handed, _ in rows:
+        check(handed < received // 10 + 10, "answers come to the wrong worker: %s" % rows)
 
 
-def case_back_to_the_kernel(bench):
-    kernel_driver = guest.options()["kernel_driver"]
-    guest.bind(NIC, kernel_driver)
-    end = time.monotonic() + 10
-    while guest.netdev_of(NIC) is None and time.monotonic() < end:
-        time.sleep(0.2)
-    dev = guest.netdev_of(NIC)
-    check(dev is not None, "no netdev after binding to " + kernel_driver)
-    check(sh("ip", "link", "set", dev, "up").returncode == 0, "cannot set %s up" % dev)
+# ---- which ----
+
+BASIC = [case_nic_bind, case_start, case_ping, case_udp, case_tcp_16_MiB, case_tcp_200_in_a_row,
+         case_tcp_50_at_once, case_checksums, case_vlan, case_idle_sleeps, case_link_down_and_up, case_sigterm,
+         case_sigkill_and_again, case_plx_nc_outwards, case_link_down_at_start]
+SHORT = [case_nic_bind, case_start, case_ping, case_udp, case_tcp_16_MiB, case_checksums, case_sigterm,
+         case_plx_nc_outwards]
+
+SETS = {
+    "basic": [*BASIC, case_nic_unbind],
+    "rings": [*BASIC, case_two_workers_by_rings, case_offload_off, case_nic_unbind],
+    "refusals": [*BEFORE, *BASIC, case_two_workers_by_rings, case_offload_off, *REFUSALS, case_nic_unbind],
+    "iommu": [*BASIC, *REFUSALS_IOMMU, case_nic_unbind],
+    "mtu": [*SHORT, case_nic_unbind],
+    "numa": [case_nic_bind, *NUMA, case_nic_unbind],
+    "rss": [*BASIC, case_offload_off, case_two_workers_by_RSS, case_nic_unbind],
+}
 
 
-def run(opts):
-    peer = guest.netdev_of("0000:00:11.0")
-    mtu = opts.get("mtu", "1500")
-    sh("ip", "link", "set", peer, "mtu", mtu)
-    sh("ip", "addr", "add", PEER + "/24", "dev", peer)
-    sh("ip", "link", "set", peer, "up")
-    guest.set_hugepages(int(opts.get("hugepages", "160")))
-    sh("mount", "-t", "hugetlbfs", "nodev", "/dev/hugepages")
-    bench = Bench(["--mtu", mtu] if mtu != "1500" else [])
-    if not guest.run_case("bind to " + opts["driver"], guest.bind, NIC, opts["driver"]):
-        return
-    if not guest.run_case("start", bench.start):
-        return
-    for case in (case_ping, case_udp, case_tcp_bulk, case_tcp_in_a_row, case_tcp_at_once, case_link_flap,
-                 case_sigterm, case_sigkill_and_again, case_outwards, case_link_down_at_start, case_second_process,
-                 case_bound_to_kernel, case_no_such_device, case_doctor, case_no_hugepages, case_back_to_the_kernel):
-        guest.run_case(case.__name__[5:].replace("_", " "), case, bench)
-        if bench.echo is not None and bench.echo.p.poll() is not None and case in (
-                case_ping, case_udp, case_tcp_bulk, case_tcp_in_a_row, case_tcp_at_once, case_link_flap):
-            guest.say("note echo server is gone: " + bench.echo.output()[-500:])
-            bench.start()
+def tidy(bench):
+    try:
+        bench.stop()
+    except guest.Failure as e:
+        say("note %s" % e)
+
+
+def run(bench):
+    cases = SETS[bench.opts["set"]]
+    for i, case in enumerate(cases):
+        needs_echo = case_start in cases[:i] and case_sigterm not in cases[:i]
+        if needs_echo and bench.echo is None:
+            guest.run_case(case_start, bench)
+        if not guest.run_case(case, bench) and case is case_nic_bind:
+            return
+        if not needs_echo and case is not case_start:
+            tidy(bench)

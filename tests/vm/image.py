@@ -9,6 +9,7 @@ our programs with the libraries they load, and the poll-mode drivers that the NI
 import glob
 import gzip
 import hashlib
+import importlib.util
 import modulefinder
 import os
 import re
@@ -19,14 +20,17 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIB = "/usr/lib/x86_64-linux-gnu"
 
-# In the order in which they have to be loaded; those that a kernel has built in are left out.
+# NIC drivers of the kernel are loaded at boot, those for user space by scripts/nic. What a kernel has built in is
+# left out.
 MODULES = """e1000 e1000e virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover
 net_failover virtio_net vmxnet3 irqbypass iommufd vfio vfio_iommu_type1 vfio_virqfd vfio-pci-core vfio-pci uio
 uio_pci_generic""".split()
 
 PMDS = ["bus_pci", "bus_vdev", "mempool_ring", "net_e1000", "net_virtio", "net_vmxnet3"]
-PROGRAMS = ["plx-echo", "plx-nc", "plx-doctor"]
-TOOLS = ["/usr/sbin/ip", "/bin/ip", "/usr/bin/lspci", "/usr/bin/dpdk-devbind.py", "/usr/bin/kmod"]
+PROGRAMS = ["apps/plx-echo", "apps/plx-nc", "apps/plx-doctor", "tests/vm/opener"]
+TOOLS = ["/usr/bin/ip", "/usr/bin/ss", "/usr/sbin/ethtool", "/usr/bin/lspci", "/usr/bin/dpdk-devbind.py", "/usr/bin/kmod"]
+SCRIPTS = [os.path.join(HERE, f) for f in ("guest.py", "guest_cases.py", "guest_refusals.py", "traffic.py")]
+SCRIPTS.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "scripts", "nic"))
 
 
 class ImageError(Exception):
@@ -38,12 +42,29 @@ def run(*args, **kw):
 
 
 def kernel_package():
-    """Name of the newest linux-image of the distribution."""
-    out = run("apt-cache", "show", "--no-all-versions", "linux-image-amd64")
+    """Name of the newest linux-image of the distribution; None when apt knows of none."""
+    out = subprocess.run(["apt-cache", "show", "--no-all-versions", "linux-image-amd64"], capture_output=True,
+                         text=True).stdout
     m = re.search(r"^Depends:.*?(linux-image-[0-9][^ ,]*)", out, re.M)
-    if not m:
-        raise ImageError("no kernel package known to apt: run `apt-get update`, then again")
-    return m.group(1)
+    return m.group(1) if m else None
+
+
+def download(cache):
+    """The path of the kernel's package in the cache folder. The lists of apt may be absent or older than what
+    the archive holds: then one update mends it."""
+    why = "apt knows of no linux-image-amd64"
+    for attempt in (1, 2):
+        package = kernel_package()
+        if package:
+            r = subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", package], cwd=cache,
+                               capture_output=True, text=True)
+            found = glob.glob(os.path.join(cache, package + "_*.deb"))
+            if r.returncode == 0 and found:
+                return found[0]
+            why = "cannot download %s: %s" % (package, r.stderr.strip())
+        if attempt == 1:
+            subprocess.run(["apt-get", "-qq", "update"], capture_output=True)
+    raise ImageError(why + "; look at /etc/apt/sources.list and the network")
 
 
 def fetch_kernel(cache):
@@ -51,14 +72,10 @@ def fetch_kernel(cache):
     have = sorted(glob.glob(os.path.join(cache, "linux-image-*", "boot", "vmlinuz-*")))
     if have:
         return os.path.dirname(os.path.dirname(have[-1]))
-    package = kernel_package()
     os.makedirs(cache, exist_ok=True)
-    try:
-        run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", package, cwd=cache)
-    except subprocess.CalledProcessError as e:
-        raise ImageError("cannot download %s: %s" % (package, e.stderr.strip())) from e
-    deb = glob.glob(os.path.join(cache, package + "_*.deb"))[0]
-    target = os.path.join(cache, package)
+    deb = download(cache)
+    target = os.path.join(cache, os.path.basename(deb).split("_")[0])
+    shutil.rmtree(target + ".part", ignore_errors=True)
     run("dpkg-deb", "-x", deb, target + ".part")
     os.rename(target + ".part", target)
     os.unlink(deb)
@@ -116,8 +133,15 @@ def add_python(root, scripts):
                  "encodings.idna", "encodings.aliases"):
         finder.import_hook(name, fromlist=["*"])
     for mod in finder.modules.values():
-        if mod.__file__ and mod.__file__.startswith("/usr/lib/python3"):
-            root.add_elf(mod.__file__) if mod.__file__.endswith(".so") else root.add(mod.__file__)
+        if not mod.__file__ or not mod.__file__.startswith("/usr/lib/python3"):
+            continue
+        if mod.__file__.endswith(".so"):
+            root.add_elf(mod.__file__)
+            continue
+        root.add(mod.__file__)
+        compiled = importlib.util.cache_from_source(mod.__file__)
+        if os.path.exists(compiled):  # emulated, compiling takes seconds
+            root.add(compiled)
 
 
 def add_dpdk(root, programs):
@@ -133,22 +157,26 @@ def add_dpdk(root, programs):
             raise ImageError("DPDK has no driver %s: run scripts/setup" % pmd)
         for lib in sorted(found):
             root.add_elf(lib)
+        root.add(plugin_dir[0] + "/librte_%s.so" % pmd)
         for link in glob.glob("%s/librte_%s.so.*" % (LIB, pmd)):
             root.add(link)
     root.add(LIB + "/libgcc_s.so.1")
 
 
 def add_modules(root, kernel):
-    """The kernel modules, uncompressed or not, and the order to load them in."""
+    """The kernel modules, where modprobe finds them."""
     base = glob.glob(os.path.join(kernel, "lib/modules/*"))[0]
-    os.makedirs(root.path + "/usr/lib/modules")
-    order = []
+    version = os.path.basename(base)
+    target = root.path + "/usr/lib/modules/" + version
+    os.makedirs(target)
     for name in MODULES:
         for path in glob.glob(os.path.join(base, "kernel/**", name + ".ko*"), recursive=True):
-            shutil.copy(path, root.path + "/lib/modules/" + os.path.basename(path))
-            order.append(os.path.basename(path))
-    with open(root.path + "/lib/modules/order", "w") as f:
-        f.write("\n".join(order) + "\n")
+            shutil.copy(path, target)
+    for name in ("modules.builtin", "modules.order"):
+        shutil.copy(os.path.join(base, name), target)
+    run("depmod", "-b", root.path, version)
+    for name in ("modprobe", "lsmod", "rmmod"):
+        os.symlink("/usr/bin/kmod", root.path + "/usr/sbin/" + name)
 
 
 def digest(paths):
@@ -162,13 +190,14 @@ def digest(paths):
 
 def build(build_dir, cache):
     """Returns (vmlinuz, initrd); rebuilt only when kernel, programs, scripts or DPDK changed."""
-    programs = [os.path.join(build_dir, "apps", p) for p in PROGRAMS]
-    programs = [p for p in programs if os.path.exists(p)]
-    scripts = [os.path.join(HERE, f) for f in ("guest.py", "guest_cases.py")]
+    programs = [os.path.join(build_dir, p) for p in PROGRAMS]
+    for p in programs:
+        if not os.path.exists(p):
+            raise ImageError("no %s: build first, scripts/dev build" % p)
     kernel = fetch_kernel(cache)
     vmlinuz = glob.glob(os.path.join(kernel, "boot/vmlinuz-*"))[0]
     initrd = os.path.join(cache, "initrd")
-    stamp = digest(programs + scripts + [os.path.join(HERE, "image.py"), os.path.join(HERE, "init")] +
+    stamp = digest(programs + SCRIPTS + [os.path.join(HERE, "image.py"), os.path.join(HERE, "init")] +
                    glob.glob(LIB + "/librte_eal.so.*")) + " " + os.path.basename(kernel)
     try:
         with open(initrd + ".stamp") as f:
@@ -181,14 +210,15 @@ def build(build_dir, cache):
     shutil.copy(os.path.join(HERE, "init"), root.path + "/init")
     os.chmod(root.path + "/init", 0o755)
     for tool in TOOLS:
-        if os.path.exists(tool):
-            if open(tool, "rb").read(4) == b"\x7fELF":
-                root.add_elf(os.path.realpath(tool), "/usr/bin/" + os.path.basename(tool))
-            else:
-                root.add(tool, "/usr/bin/" + os.path.basename(tool))
+        if not os.path.exists(tool):
+            raise ImageError("no %s: run scripts/setup" % tool)
+        with open(tool, "rb") as f:
+            elf = f.read(4) == b"\x7fELF"
+        add = root.add_elf if elf else root.add
+        add(os.path.realpath(tool), "/usr/bin/" + os.path.basename(tool))
     root.add("/usr/share/misc/pci.ids")
-    add_python(root, scripts + ["/usr/bin/dpdk-devbind.py"])
-    for s in scripts:
+    add_python(root, SCRIPTS + ["/usr/bin/dpdk-devbind.py"])
+    for s in SCRIPTS:
         root.add(s, "/opt/" + os.path.basename(s))
     add_dpdk(root, programs)
     add_modules(root, kernel)

@@ -71,6 +71,8 @@ def suites(quick=False):
               slower=2),
         Suite("e2e", "the programs against the kernel, in network namespaces", "build", script=["tests/e2e/run"],
               timeout=1800),
+        Suite("vm", "the programs on emulated NICs, in a virtual machine", "build",
+              script=["/usr/bin/python3", "-B", "tests/vm/run.py"], timeout=1900),
     ]
 
 

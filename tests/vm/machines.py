@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The machines: a NIC, how it is bound, and which cases run on it (guest_cases.SETS)."""
+
+PC = ["-machine", "pc"]
+Q35_IOMMU = ["-machine", "q35,kernel-irqchip=off", "-device", "intel-iommu,intremap=on,caching-mode=on"]
+TWO_NODES = ["-object", "memory-backend-ram,id=m0,size=512M", "-object", "memory-backend-ram,id=m1,size=512M",
+             "-numa", "node,nodeid=0,cpus=0,memdev=m0", "-numa", "node,nodeid=1,cpus=1,memdev=m1"]
+# A card with two functions, which the IOMMU cannot tell apart; connected to nothing.
+GROUP_MATES = ["-device", "e1000e,bus=pcie.0,addr=0x12.0,multifunction=on", "-device", "e1000e,bus=pcie.0,addr=0x12.1"]
+VIRTIO_IOMMU = ",disable-legacy=on,iommu_platform=on"
+VIRTIO_RSS = ",mq=on,vectors=6,rss=on,hash=on"
+UIO, VFIO = "uio_pci_generic", "vfio-pci"
+
+
+class Machine:
+    """`tap`: the other side is a multi-queue TAP on the host, in a namespace of its own, instead of the kernel of
+    the guest on a second NIC."""
+
+    def __init__(self, name, nic, driver, cases="basic", nic_opts="", mtu=1500, quick=False, tap=False, more=()):
+        self.name, self.nic, self.driver, self.cases = name, nic, driver, cases
+        self.nic_opts, self.mtu, self.quick, self.tap, self.more = nic_opts, mtu, quick, tap, list(more)
+        self.iommu = driver == VFIO
+        self.kernel_driver = "virtio-pci" if nic.startswith("virtio") else nic
+
+    def device(self, index, netdev, opts):
+        return ["-device", "%s,bus=%s,addr=0x1%d,netdev=%s,mac=52:54:00:00:00:0%d%s" % (
+            self.nic, "pcie.0" if self.iommu else "pci.0", index, netdev, index + 1, opts)]
+
+    def network(self, tap):
+        if self.tap:
+            return ["-netdev", "tap,id=na,ifname=%s,script=no,downscript=no,queues=2,vhost=off" % tap,
+                    *self.device(0, "na", self.nic_opts)]
+        hub = []
+        for index, netdev in enumerate(("na", "nb")):
+            hub += ["-netdev", "hubport,id=%s,hubid=0" % netdev, *self.device(index, netdev, self.nic_opts)]
+        return hub
+
+    def qemu(self, vmlinuz, initrd, monitor, tap):
+        append = "console=ttyS0 quiet panic=-1 no_timer_check plx.driver=%s plx.kernel_driver=%s plx.mtu=%d plx.set=%s" % (
+            self.driver, self.kernel_driver, self.mtu, self.cases)
+        append += (" intel_iommu=on" if self.iommu else "") + (" plx.host=1" if self.tap else "")
+        return ["qemu-system-x86_64", *(Q35_IOMMU if self.iommu else PC), "-accel", "tcg,thread=multi", "-cpu", "max",
+                "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
+                "-monitor", "unix:%s,server,nowait" % monitor, "-kernel", vmlinuz, "-initrd", initrd,
+                *self.network(tap), *self.more, "-append", append]
+
+
+MACHINES = [
+    Machine("e1000e/uio", "e1000e", UIO, "refusals", quick=True),
+    Machine("e1000e/vfio", "e1000e", VFIO, "iommu", quick=True, more=GROUP_MATES),
+    Machine("virtio/uio", "virtio-net-pci", UIO, "rings", quick=True),
+    Machine("virtio/vfio", "virtio-net-pci", VFIO, nic_opts=VIRTIO_IOMMU),
+    Machine("virtio/uio/rss", "virtio-net-pci", UIO, "rss", nic_opts=VIRTIO_RSS, tap=True),
+    Machine("virtio/vfio/rss", "virtio-net-pci", VFIO, "rss", nic_opts=VIRTIO_RSS + VIRTIO_IOMMU, tap=True),
+    Machine("e1000/uio", "e1000", UIO),
+    Machine("e1000/vfio", "e1000", VFIO),
+    Machine("vmxnet3/uio", "vmxnet3", UIO, "rings"),
+    Machine("vmxnet3/vfio", "vmxnet3", VFIO),
+    Machine("e1000e/uio/mtu9000", "e1000e", UIO, "mtu", mtu=9000),
+    Machine("virtio/uio/mtu9000", "virtio-net-pci", UIO, "mtu", nic_opts=",host_mtu=9000", mtu=9000),
+    Machine("vmxnet3/uio/mtu9000", "vmxnet3", UIO, "mtu", mtu=9000),
+    Machine("e1000e/uio/numa", "e1000e", UIO, "numa", more=TWO_NODES),
+]
