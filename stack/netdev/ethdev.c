@@ -11,7 +11,7 @@
 
 #include "netdev/offload.h"
 
-#define UNANNOUNCED_MAX    8 /* then its interrupts are taken for broken */
+#define UNANNOUNCED_MAX    4 /* then its interrupts are taken for broken */
 #define RECONNECT_INTERVAL (500 * NSEC_PER_MSEC)
 
 static inline struct ethdev *ethdev_of(struct netdev *d)

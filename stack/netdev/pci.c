@@ -104,11 +104,12 @@ static bool driver_shares(const char *driver)
     return strcmp(driver, "mlx4_core") == 0 || strcmp(driver, "mlx5_core") == 0;
 }
 
-/* vfio gives away whole groups only. The device of the same group that the kernel still drives, or "". */
+/* vfio gives away whole groups only, bridges excepted. The device of the same group that the kernel still
+ * drives, or "". */
 static const char *group_other(const char *addr, char other[PCI_LINE])
 {
-    static const char *const harmless[] = {"", "vfio-pci", "pci-stub", "pcieport"};
-    char path[PCI_PATH], link[PCI_LINE];
+    static const char *const harmless[] = {"", "vfio-pci", "pci-stub"};
+    char path[PCI_PATH], link[PCI_LINE], class[PCI_LINE];
     struct dirent *e;
 
     other[0] = '\0';
@@ -116,7 +117,7 @@ static const char *group_other(const char *addr, char other[PCI_LINE])
     DIR *dir = opendir(path);
     while (dir != NULL && other[0] == '\0' && (e = readdir(dir)) != NULL) {
         const char *driver = pci_link(e->d_name, "driver", link);
-        bool safe = e->d_name[0] == '.';
+        bool safe = e->d_name[0] == '.' || strncmp(pci_line(e->d_name, "class", class), "0x0604", 6) == 0;
         for (unsigned i = 0; i < RTE_DIM(harmless); i++)
             safe |= strcmp(driver, harmless[i]) == 0;
         if (!safe)
@@ -151,28 +152,15 @@ static bool vfio_ok(const char *addr, struct netdev_refusal *r)
     return true;
 }
 
-/* Without an IOMMU the device is told physical addresses: of pages that stay where they are, and that only
- * root may know. */
-static bool uio_ok(const char *addr, const char *driver, const struct pci_memory *mem,
-                   struct netdev_refusal *r)
+/* Without an IOMMU the device is told physical addresses, which only root may know. */
+static bool uio_ok(const char *addr, const char *driver, struct netdev_refusal *r)
 {
-    unsigned pages = (mem->need_mb + HUGE_MB - 1) / HUGE_MB;
-
     if (geteuid() != 0) {
         netdev_refuse(
             r, -EACCES,
             "pci %s: bound to %s, which takes root; run as root, or bind it to vfio-pci where there "
             "is an IOMMU",
             addr, driver);
-        return false;
-    }
-    if (!mem->hugepages) {
-        netdev_refuse(
-            r, -ENOMEM,
-            "pci %s: a NIC needs hugepages: %u of %u MB, and not so many are free; reserve them: "
-            "echo %u > /proc/sys/vm/nr_hugepages; mkdir -p /dev/hugepages; mount -t hugetlbfs nodev "
-            "/dev/hugepages (or ask for less: --set tcp_mem_mb=32)",
-            addr, pages, HUGE_MB, pages);
         return false;
     }
     return true;
@@ -189,15 +177,31 @@ bool pci_interrupts(const char *addr)
     return !driver_is_uio(pci_link(addr, "driver", link));
 }
 
+/* A device reaches pages only that stay where they are. (An IOMMU with enough address bits could map ordinary
+ * ones, but with 39 bits, as many have, the NIC would be silent without an error.) */
+static bool memory_ok(const char *addr, const struct pci_memory *mem, struct netdev_refusal *r)
+{
+    unsigned pages = (mem->need_mb + HUGE_MB - 1) / HUGE_MB;
+
+    if (mem->hugepages)
+        return true;
+    netdev_refuse(r, -ENOMEM,
+                  "pci %s: a NIC needs hugepages: %u of %u MB, and not so many are free; reserve them: "
+                  "echo %u > /proc/sys/vm/nr_hugepages; mkdir -p /dev/hugepages; mount -t hugetlbfs nodev "
+                  "/dev/hugepages (or ask for less: --set tcp_mem_mb=32)",
+                  addr, pages, HUGE_MB, pages);
+    return false;
+}
+
 static bool pci_usable(const char *addr, const struct pci_memory *mem, struct netdev_refusal *r)
 {
     char link[PCI_LINE];
     const char *driver = pci_link(addr, "driver", link);
 
     if (strcmp(driver, "vfio-pci") == 0)
-        return vfio_ok(addr, r);
+        return vfio_ok(addr, r) && memory_ok(addr, mem, r);
     if (driver_is_uio(driver))
-        return uio_ok(addr, driver, mem, r);
+        return uio_ok(addr, driver, r) && memory_ok(addr, mem, r);
     if (driver_shares(driver))
         return true;
     netdev_refuse(

@@ -5,8 +5,9 @@ PC = ["-machine", "pc"]
 Q35_IOMMU = ["-machine", "q35,kernel-irqchip=off", "-device", "intel-iommu,intremap=on,caching-mode=on"]
 TWO_NODES = ["-object", "memory-backend-ram,id=m0,size=512M", "-object", "memory-backend-ram,id=m1,size=512M",
              "-numa", "node,nodeid=0,cpus=0,memdev=m0", "-numa", "node,nodeid=1,cpus=1,memdev=m1"]
-# A card with two functions, which the IOMMU cannot tell apart; connected to nothing.
-GROUP_MATES = ["-device", "e1000e,bus=pcie.0,addr=0x12.0,multifunction=on", "-device", "e1000e,bus=pcie.0,addr=0x12.1"]
+# Two NICs behind a bridge, which the IOMMU cannot tell apart; connected to nothing.
+GROUP_MATES = ["-device", "pcie-pci-bridge,id=bridge,bus=pcie.0,addr=0x12", "-device", "e1000,bus=bridge,addr=1",
+               "-device", "e1000,bus=bridge,addr=2"]
 VIRTIO_IOMMU = ",disable-legacy=on,iommu_platform=on"
 VIRTIO_RSS = ",mq=on,vectors=6,rss=on,hash=on"
 UIO, VFIO = "uio_pci_generic", "vfio-pci"
@@ -52,7 +53,7 @@ MACHINES = [
     Machine("virtio/vfio", "virtio-net-pci", VFIO, nic_opts=VIRTIO_IOMMU),
     Machine("virtio/uio/rss", "virtio-net-pci", UIO, "rss", nic_opts=VIRTIO_RSS, tap=True),
     Machine("virtio/vfio/rss", "virtio-net-pci", VFIO, "rss", nic_opts=VIRTIO_RSS + VIRTIO_IOMMU, tap=True),
-    Machine("e1000/uio", "e1000", UIO),
+    Machine("e1000/uio", "e1000", UIO, "rings"),
     Machine("e1000/vfio", "e1000", VFIO),
     Machine("vmxnet3/uio", "vmxnet3", UIO, "rings"),
     Machine("vmxnet3/vfio", "vmxnet3", VFIO),
