@@ -215,9 +215,11 @@ def open_with_two(bench):
 
 
 def case_two_workers_by_rings(bench):
-    """The device brings everything to one worker, which hands over; said at the start."""
+    """The device brings everything to one worker, which hands over; said at the start. (vmxnet3, as QEMU has it,
+    promises RSS and takes key and table, but does not do it.)"""
     out, rows = serve_with_two(bench)
-    check("rings" in out, "not said at the start: " + out[:600])
+    if bench.opts["kernel_driver"] != "vmxnet3":
+        check("rings" in out, "not said at the start: " + out[:600])
     check(rows[1][2] == 0, "worker 1 received packets from the device: %s" % rows)
     check(rows[0][3] > 100, "nothing was handed over: %s" % rows)
     open_with_two(bench)
