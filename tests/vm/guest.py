@@ -11,6 +11,7 @@ The NIC under test and our programs are in the first network namespace; the kern
 import glob
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -147,15 +148,28 @@ class Program:
         except subprocess.TimeoutExpired:
             raise Failure("still runs after %d s: %s" % (timeout, self.output()[-600:])) from None
 
-    def end(self, sig=signal.SIGTERM, timeout=30):
+    def threads(self):
+        """Where its threads are, for a failure's text."""
+        found = []
+        for task in glob.glob("/proc/%d/task/*" % self.p.pid):
+            with open(task + "/stack") as f:
+                calls = re.findall(r"\] (\w+)", f.read())
+            with open(task + "/stat") as f:
+                stat = f.read()
+            found.append("%s: %s" % (stat[stat.index("(") + 1:stat.rindex(")") + 3], " < ".join(calls[:6])))
+        return "; ".join(found)
+
+    def end(self, sig=signal.SIGTERM, timeout=90):
         if self.p.poll() is None:
             self.p.send_signal(sig)
         try:
             return self.p.wait(timeout)
         except subprocess.TimeoutExpired:
+            where = self.threads()
             self.p.kill()
             self.p.wait()
-            raise Failure("did not end within %d s of signal %d" % (timeout, sig)) from None
+            raise Failure("did not end within %d s of signal %d: %s; %s" %
+                          (timeout, sig, where, self.output()[-300:])) from None
 
     def sleeps(self, seconds):
         """How often in that time its main thread went to sleep."""

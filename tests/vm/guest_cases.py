@@ -130,7 +130,7 @@ def case_sigterm(bench):
     started = time.monotonic()
     echo = bench.echo
     check(bench.stop(signal.SIGTERM) == 0, "exit status %s: %s" % (echo.p.returncode, echo.output()[-600:]))
-    check(time.monotonic() - started < 10, "took %.1f s to end" % (time.monotonic() - started))
+    check(time.monotonic() - started < 45, "took %.1f s to end" % (time.monotonic() - started))
     bench.peer.held_end()
     out = echo.output()
     drops = re.search(r"plx: drops: .*", out).group(0)
