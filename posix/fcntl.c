@@ -41,7 +41,13 @@ int sock_fcntl(struct engine *e, int fd, int cmd, long arg)
 static int queue_length(const struct sock *s, unsigned long request, int *out)
 {
     if (!sock_is_tcp(s)) {
+        if (request == SIOCATMARK)
+            return -ENOTTY;
         *out = request == SIOCINQ ? (int)udp_next_len(s->udp) : 0;
+        return 0;
+    }
+    if (request == SIOCATMARK) {
+        *out = tcp_at_mark(s->tcb);
         return 0;
     }
     if (tcp_is_listener(s->tcb))
@@ -57,7 +63,8 @@ int sock_ioctl(struct engine *e, int fd, unsigned long request, void *arg)
     struct file *f = fdtable_get(&e->fds, fd);
     if (f == NULL)
         return -EBADF;
-    if (request != FIONBIO && request != SIOCINQ && request != SIOCOUTQ && request != SIOCOUTQNSD)
+    if (request != FIONBIO && request != SIOCINQ && request != SIOCOUTQ && request != SIOCOUTQNSD &&
+        request != SIOCATMARK)
         return -ENOTTY;
     if (arg == NULL)
         return -EFAULT;

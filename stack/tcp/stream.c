@@ -130,7 +130,7 @@ static uint32_t readable_before_mark(const struct tcb *tcb, uint32_t off)
     return to_mark != 0 && to_mark < bytes ? to_mark : bytes;
 }
 
-static bool at_mark(const struct tcb *tcb)
+bool tcp_at_mark(const struct tcb *tcb)
 {
     return tcb_is(tcb, TCB_URG_RCVD) && tcb->urg_seq == tcb->copied_seq;
 }
@@ -138,7 +138,7 @@ static bool at_mark(const struct tcb *tcb)
 /* Passes the urgent byte by when it was taken out of the stream. */
 static uint32_t skip_urgent(const struct tcb *tcb)
 {
-    return at_mark(tcb) && !tcb_is(tcb, TCB_OOBINLINE) && rcv_queue_bytes(tcb) > 0 ? 1 : 0;
+    return tcp_at_mark(tcb) && !tcb_is(tcb, TCB_OOBINLINE) && rcv_queue_bytes(tcb) > 0 ? 1 : 0;
 }
 
 static void after_read(struct tcp *t, struct tcb *tcb, uint32_t n)
@@ -227,7 +227,7 @@ static bool stream_writeable(const struct tcb *tcb)
 
 static bool stream_readable(const struct tcb *tcb)
 {
-    uint32_t held_apart = at_mark(tcb) && !tcb_is(tcb, TCB_OOBINLINE) ? 1 : 0;
+    uint32_t held_apart = tcp_at_mark(tcb) && !tcb_is(tcb, TCB_OOBINLINE) ? 1 : 0;
     return rcv_queue_bytes(tcb) > held_apart;
 }
 

@@ -94,6 +94,8 @@ int tcp_getopt(struct tcp *t, struct tcb *tcb, int level, int name, void *val, s
 uint32_t tcp_inq(const struct tcb *tcb);
 uint32_t tcp_outq(const struct tcb *tcb);
 uint32_t tcp_outq_unsent(const struct tcb *tcb);
+/* SIOCATMARK: has the reader come to the urgent mark? (RFC9293-MUST-33) */
+bool tcp_at_mark(const struct tcb *tcb);
 
 /* Who is there, for leak checks and plx-ss. */
 struct tcp_census {

@@ -510,11 +510,11 @@ static void closed_listener_resets_what_waits(void **state)
     s->close(fd);
 }
 
-/* RFC9293-MUST-32 */
+/* RFC9293-MUST-32, RFC9293-MUST-33 */
 static void urgent_byte_is_read_apart(void **state)
 {
     const struct sockets *s = *state;
-    int fd[2];
+    int fd[2], mark = -1;
     char buf[8] = "";
     connection_of(s, fd);
     assert_int_equal(s->recvfrom(fd[SERVER], buf, 1, MSG_OOB, NULL, NULL), -EINVAL); /* none */
@@ -524,10 +524,16 @@ static void urgent_byte_is_read_apart(void **state)
     s->settle();
     assert_int_equal(s->recvfrom(fd[SERVER], buf, 8, MSG_OOB, NULL, NULL), 1);
     assert_int_equal(buf[0], '!');
+    assert_int_equal(s->ioctl(fd[SERVER], SIOCATMARK, &mark), 0);
+    assert_int_equal(mark, 0);
     assert_int_equal(get(s, fd[SERVER], buf, 8), 3); /* up to the mark */
     assert_memory_equal(buf, "abc", 3);
+    assert_int_equal(s->ioctl(fd[SERVER], SIOCATMARK, &mark), 0);
+    assert_int_equal(mark, 1);
     assert_int_equal(get(s, fd[SERVER], buf, 8), 2);
     assert_memory_equal(buf, "de", 2);
+    assert_int_equal(s->ioctl(fd[SERVER], SIOCATMARK, &mark), 0);
+    assert_int_equal(mark, 0);
     close_both(s, fd);
 }
 
