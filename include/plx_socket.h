@@ -115,8 +115,8 @@ PLX_API int plx_fcntl(int fd, int cmd, ...);
 
 /* ioctl(2) with an int *: FIONBIO sets non-blocking; FIONREAD, the same as SIOCINQ, bytes to read (UDP: of
  * the next datagram); SIOCOUTQ, bytes not yet acknowledged; SIOCOUTQNSD, of these not yet sent; SIOCATMARK,
- * whether the reader of a stream has come to the urgent mark (sockatmark(3)). ENOTTY, EINVAL (SIOCINQ, SIOCOUTQ,
- * SIOCOUTQNSD of a listener), EFAULT. */
+ * whether the reader of a stream has come to the urgent mark (sockatmark(3)). ENOTTY, EINVAL (SIOCINQ,
+ * SIOCOUTQ, SIOCOUTQNSD of a listener), EFAULT. */
 PLX_API int plx_ioctl(int fd, unsigned long request, ...);
 
 PLX_END_DECLS
