@@ -87,17 +87,20 @@ static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct ack_eve
 
 /* ---- the window ---- */
 
-/* RFC 9293: SND.WL1 =< SEG.SEQ decides which segment speaks last. True when the window changed. */
+/* RFC 9293: SND.WL1 =< SEG.SEQ decides which segment speaks last; and, as on Linux, one that acknowledges more
+ * does, though it may be data sent again: else the old window would count from the new SND.UNA. True when the
+ * window changed. */
 static bool window_update(struct tcb *tcb, const struct tcp_view *v)
 {
     uint32_t wnd = (v->flags & TCP_SYN) != 0 ? v->window : (uint32_t)v->window << tcb->snd_wscale;
     if (seq_lt(v->ack, tcb->snd_una))
         return false;
-    if (seq_gt(tcb->snd_wl1, v->seq) || (tcb->snd_wl1 == v->seq && seq_gt(tcb->snd_wl2, v->ack)))
+    bool later = seq_gt(v->seq, tcb->snd_wl1) || seq_gt(v->ack, tcb->snd_wl2);
+    if (!later && (tcb->snd_wl1 != v->seq || tcb->snd_wl2 != v->ack))
         return false;
     bool changed = wnd != tcb->snd_wnd;
     tcb->snd_wnd = wnd;
-    tcb->snd_wl1 = v->seq;
+    tcb->snd_wl1 = seq_max(tcb->snd_wl1, v->seq);
     tcb->snd_wl2 = v->ack;
     if (wnd > tcb->max_wnd)
         tcb->max_wnd = wnd;

@@ -248,6 +248,11 @@ static bool retransmission_hopeless(const struct tcp *t, const struct tcb *tcb)
         return tcb->retries >= t->ctx->tun->tcp_synack_retries;
     if (tcb_is(tcb, TCB_ORPHAN) && tcb->retries >= orphan_retries(t))
         return true;
+    /* A peer that has taken its window back after the data left, but answers, keeps us waiting like one that
+     * never opened it (RFC9293-MUST-37; Linux). */
+    if (tcb->snd_wnd == 0 && !tcb_is(tcb, TCB_ORPHAN) &&
+        tcp_msec(t->ctx->now) - tcb->last_rcv <= RTT_RTO_MAX_US / USEC_PER_MSEC)
+        return false;
     return tcb->retries > 0 &&
            since_first_retransmission_ms(t, tcb) >= model_timeout_ms(t, t->ctx->tun->tcp_retries2);
 }

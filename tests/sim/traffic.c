@@ -114,7 +114,7 @@ static void end_reset(struct traffic_end *e, const char *call, long rc)
 /* Does nothing for days, once. */
 static bool end_nap(struct traffic_end *e)
 {
-    if (e->plan->naps != (int)e->side || e->napped || e->sent < e->plan->nap_after)
+    if (e->plan->naps != (int)e->side || e->napped || e->shut || e->sent < e->plan->nap_after)
         return false;
     e->napped = true;
     e->wake = e->t->w->now + e->plan->nap;
