@@ -87,9 +87,9 @@ static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct ack_eve
 
 /* ---- the window ---- */
 
-/* RFC 9293: SND.WL1 =< SEG.SEQ decides which segment speaks last; and, as on Linux, one that acknowledges more
- * does, though it may be data sent again: else the old window would count from the new SND.UNA. True when the
- * window changed. */
+/* RFC 9293: SND.WL1 =< SEG.SEQ decides which segment speaks last; and, as on Linux, one that acknowledges
+ * more does, though it may be data sent again: else the old window would count from the new SND.UNA. True
+ * when the window changed. */
 static bool window_update(struct tcb *tcb, const struct tcp_view *v)
 {
     uint32_t wnd = (v->flags & TCP_SYN) != 0 ? v->window : (uint32_t)v->window << tcb->snd_wscale;
