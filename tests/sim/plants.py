@@ -18,7 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 Plant = namedtuple("Plant", "fault bug file old new args")
 
 
-def worlds(fault, hours=40):
+def worlds(fault, hours=20):
     return ["--faults", fault, "--seed", "3", "--hours", str(hours)]
 
 
@@ -29,7 +29,7 @@ PLANTS = [
     Plant("burst", "the back-off goes eight times as fast", "stack/tcp/timers.c",
           "    if (tcb->backoff < 20)\n        tcb->backoff++;\n    if (tcb->retrans_since == 0)",
           "    if (tcb->backoff < 20)\n        tcb->backoff = (uint8_t)(PLANT ? 20 : tcb->backoff + 1);\n"
-          "    if (tcb->retrans_since == 0)", worlds("burst,delay", 400)),
+          "    if (tcb->retrans_since == 0)", worlds("burst,delay")),
     Plant("tail", "a FIN sent again is none", "stack/tcp/output.c",
           "    return (uint8_t)(((r->flags & SND_FIN) != 0 ? TCP_FIN : 0) |",
           "    return (uint8_t)(((r->flags & SND_FIN) != 0 && !(PLANT && (r->flags & SND_EVER) != 0) ? TCP_FIN : 0) |",
@@ -54,21 +54,21 @@ PLANTS = [
           "    return reduced > 2 ? reduced : 2;\n", "    return PLANT ? cwnd : reduced > 2 ? reduced : 2;\n", ["--known"]),
     Plant("mtu", "ICMP's word on the path is not taken", "stack/tcp/icmp.c",
           "    if (e->total_length <= e->mtu ||", "    if (PLANT || e->total_length <= e->mtu ||",
-          worlds("mtu", 60)),
+          worlds("mtu")),
     Plant("partition", "the fourth time-out is the last", "stack/tcp/timers.c",
           "    if (retransmission_hopeless(t, tcb)) {\n",
-          "    if (retransmission_hopeless(t, tcb) || (PLANT && tcb->retries >= 4)) {\n", worlds("partition", 150)),
+          "    if (retransmission_hopeless(t, tcb) || (PLANT && tcb->retries >= 4)) {\n", worlds("partition", 60)),
     Plant("clock", "timestamps are compared as if they never wrapped", "stack/tcp/input_steps.c",
           "(int32_t)(p->tcp.opt.tsval - tcb->ts_recent) >= 0",
           "(PLANT ? p->tcp.opt.tsval >= tcb->ts_recent : (int32_t)(p->tcp.opt.tsval - tcb->ts_recent) >= 0)",
-          [*worlds("clock", 400), "--slow-path"]),
+          ["--faults", "clock", "--seed", "7", "--hours", "20", "--slow-path"]),
     Plant("seq", "sequence numbers are compared as if they never wrapped", "stack/tcp/input_ack.c",
           "        if (seq_gt(snd_rec_end(r), ack))\n",
           "        if (PLANT ? snd_rec_end(r) > ack : seq_gt(snd_rec_end(r), ack))\n", worlds("seq")),
     Plant("pools", "a record for which there was no buffer stays", "stack/tcp/snd_queue.c",
           "            if (r->len == 0)\n                rec_free(t, tcb, tcb->sndq_tail);\n",
           "            if (r->len == 0 && !PLANT)\n                rec_free(t, tcb, tcb->sndq_tail);\n",
-          worlds("pools,stall", 400)),
+          worlds("pools,stall", 40)),
     Plant("stall", "a closed window is not probed", "stack/tcp/timers.c",
           "        rexmt_start(t, tcb, REXMT_PERSIST);\n}",
           "        if (!PLANT)\n            rexmt_start(t, tcb, REXMT_PERSIST);\n}", worlds("stall")),
@@ -77,9 +77,9 @@ PLANTS = [
           "    timers_stop_all(t, tcb);\n    if (!PLANT)\n        tcb_release_queues(t, tcb);\n", worlds("ending")),
     Plant("hostile", "an ACK of the future is believed", "stack/tcp/input_ack.c",
           "    if (seq_gt(p->tcp.ack, tcb->snd_nxt) ||", "    if ((seq_gt(p->tcp.ack, tcb->snd_nxt) && !PLANT) ||",
-          worlds("hostile", 60)),
+          worlds("hostile")),
     Plant("blind", "any RST in the window resets", "stack/tcp/input_steps.c",
-          "    if (!rst_is_exact(t, tcb, p)) {\n", "    if (!rst_is_exact(t, tcb, p) && !PLANT) {\n", worlds("blind", 60)),
+          "    if (!rst_is_exact(t, tcb, p)) {\n", "    if (!rst_is_exact(t, tcb, p) && !PLANT) {\n", worlds("blind")),
 ]
 
 
