@@ -19,7 +19,7 @@ uint32_t file_level(struct engine *e, struct file *f)
 {
     uint32_t level;
     if (f->kind == FILE_TCP)
-        level = tcp_poll(sock_of(f)->tcb);
+        level = tcp_poll(engine_tcp(e), sock_of(f)->tcb);
     else if (f->kind == FILE_UDP)
         level = udp_level(sock_of(f));
     else

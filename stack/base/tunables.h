@@ -48,6 +48,7 @@ struct tunables {
     uint32_t tcp_tw_reuse, tcp_tw_reuse_delay_ms, tcp_max_orphans;
     uint32_t tcp_slow_start_after_idle, tcp_abort_on_overflow, tcp_syncookies;
     uint32_t tcp_congestion_control; /* index into tcp/congestion's list, and into the choices */
+    uint32_t tcp_notsent_lowat;      /* bytes */
     uint32_t tcp_hystart, tcp_ecn_fallback;
 };
 

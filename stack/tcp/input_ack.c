@@ -11,6 +11,7 @@
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/snd_queue.h"
+#include "tcp/snd_room.h"
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
@@ -125,29 +126,10 @@ static void probing_answered(struct tcp *t, struct tcb *tcb)
 
 /* ---- room for the application ---- */
 
-/* Linux's sk_stream_is_writeable: a third of the buffer is free. */
-static bool writeable(const struct tcb *tcb)
-{
-    return tcb->sndbuf >= tcb->sndq_charge && tcb->sndbuf - tcb->sndq_charge >= tcb->sndq_charge / 2;
-}
-
-/* As the congestion window grows the buffer follows, up to tcp_wmem's limit: two windows, so that one can
- * be in flight while the next is written. */
-static void sndbuf_expand(const struct tcp *t, struct tcb *tcb)
-{
-    if (tcb_is(tcb, TCB_SNDBUF_LOCKED))
-        return;
-    uint64_t want = 2ull * tcb->cwnd * (tcb->snd_mss + 1024u);
-    if (want > t->ctx->tun->tcp_wmem.max)
-        want = t->ctx->tun->tcp_wmem.max;
-    if (want > tcb->sndbuf)
-        tcb->sndbuf = (uint32_t)want;
-}
-
 static void space_freed(struct tcp *t, struct tcb *tcb, bool was_writeable)
 {
-    sndbuf_expand(t, tcb);
-    if ((!was_writeable || tcb_is(tcb, TCB_NO_SPACE)) && writeable(tcb)) {
+    snd_room_expand(t, tcb);
+    if ((!was_writeable || tcb_is(tcb, TCB_NO_SPACE)) && snd_room_writeable(t, tcb)) {
         tcb->flags &= ~TCB_NO_SPACE;
         tcb_notify(t, tcb, EPOLLOUT);
     }
@@ -157,7 +139,6 @@ static void space_freed(struct tcp *t, struct tcb *tcb, bool was_writeable)
 
 static void ack_advance(struct tcp *t, struct tcb *tcb, struct ack_event *e, struct ack_rtt *rtt)
 {
-    bool was_writeable = writeable(tcb);
     ack_clean(t, tcb, e->ack, e, rtt);
     e->advanced = true;
     e->moved = e->ack - tcb->snd_una;
@@ -167,7 +148,6 @@ static void ack_advance(struct tcp *t, struct tcb *tcb, struct ack_event *e, str
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
-    space_freed(t, tcb, was_writeable);
 }
 
 void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
@@ -179,7 +159,7 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
         e.has_ecr = true;
         e.ecr = v->opt.tsecr;
     }
-    bool outstanding = tcb->packets_out > 0;
+    bool outstanding = tcb->packets_out > 0, was_writeable = snd_room_writeable(t, tcb);
     bool bare = p->data_len == 0 && (v->flags & (TCP_SYN | TCP_FIN)) == 0 && v->ack == tcb->snd_una;
     if (seq_gt(v->ack, tcb->snd_una))
         ack_advance(t, tcb, &e, &rtt);
@@ -196,6 +176,8 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
         recovery_on_ack(t, tcb, &e);
     if ((e.advanced || e.older) && !e.timer_set)
         timers_data_acked(t, tcb);
+    if (e.advanced || (window_changed && tcb->notsent_lowat))
+        space_freed(t, tcb, was_writeable); /* with the window as it is now */
     probing_answered(t, tcb);
     if (tcb->sndq_head != 0 && (e.advanced || window_changed || e.duplicate || e.delivered > 0))
         tcb_touch(t, tcb);
@@ -209,7 +191,7 @@ void input_established(struct tcp *t, struct tcb *tcb)
     tcb->recover = tcb->snd_una - 1;
     tcb->last_rcv = tcp_msec(t->ctx->now);
     tcb->last_data_rcv = tcb->last_rcv - t->ctx->tun->tcp_delack_ms;
-    sndbuf_expand(t, tcb);
+    snd_room_expand(t, tcb);
     timers_keepalive(t, tcb);
     count(&t->ctx->counters, CNT_TCP_ESTABLISHED);
 }

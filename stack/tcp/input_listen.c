@@ -68,6 +68,7 @@ static void child_inherit(struct tcp *t, struct tcb *child, const struct tcb *pa
     child->ttl = parent->ttl;
     child->tos = parent->tos;
     child->cong = parent->cong;
+    child->notsent_lowat = parent->notsent_lowat;
     opts_drop(t, child->opts);
     child->opts = opts_hold(t, parent->opts);
 }

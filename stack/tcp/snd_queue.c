@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mbuf.h"
+#include "tcp/snd_room.h"
 #include "tcp/tcp_private.h"
 
 struct snd_rec *snd_rec_at(const struct tcp *t, uint32_t index)
@@ -187,7 +188,7 @@ size_t snd_queue_write(struct tcp *t, struct tcb *tcb, const struct iovec *iov, 
     while (done < total) {
         struct snd_rec *r = rec_open(t, tcb);
         if (r == NULL) {
-            if (!snd_queue_has_room(tcb))
+            if (!snd_room_any(t, tcb))
                 return done;
             uint32_t i = rec_append(t, tcb);
             if (i == 0)

@@ -61,12 +61,6 @@ static inline seq_t snd_rec_end(const struct snd_rec *r)
     return r->seq + snd_rec_space(r);
 }
 
-/* Is there room for more, by SO_SNDBUF? */
-static inline bool snd_queue_has_room(const struct tcb *tcb)
-{
-    return tcb->sndq_charge < tcb->sndbuf;
-}
-
 /* Copies from iov, in segments of snd_mss; appends to the last unsent record where that has room. Bytes
  * taken; fewer when the buffer is full or a pool empty (then *err says -EAGAIN or -ENOBUFS). */
 size_t snd_queue_write(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int *err);

@@ -11,6 +11,7 @@
 #include "tcp/info.h"
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
+#include "tcp/snd_room.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 
@@ -233,6 +234,10 @@ static int set_rare(struct tcp *t, struct tcb *tcb, int name, int v)
             return -EINVAL;
         o->user_timeout_ms = (uint32_t)v;
         return 0;
+    case TCP_NOTSENT_LOWAT: /* as on Linux a signed number below 0 is a large one */
+        o->notsent_lowat = (uint32_t)v;
+        snd_room_lowat_changed(t, tcb);
+        return 0;
     case TCP_DEFER_ACCEPT:
         o->defer_accept = seconds_to_timeouts(v);
         return 0;
@@ -394,6 +399,8 @@ static int get_tcp(struct tcp *t, const struct tcb *tcb, int name, void *val, so
         return put_int(o->linger2_s < 0 ? -1 : (int)opts_fin_timeout_s(t, tcb), val, len);
     case TCP_USER_TIMEOUT:
         return put_int((int)o->user_timeout_ms, val, len);
+    case TCP_NOTSENT_LOWAT:
+        return put_int((int)o->notsent_lowat, val, len);
     case TCP_DEFER_ACCEPT:
         return put_int(timeouts_to_seconds(o->defer_accept), val, len);
     case TCP_CONGESTION: {

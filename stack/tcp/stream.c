@@ -9,6 +9,7 @@
 #include "tcp/rcv_queue.h"
 #include "tcp/rcv_tuning.h"
 #include "tcp/snd_queue.h"
+#include "tcp/snd_room.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 
@@ -68,7 +69,7 @@ ssize_t tcp_send(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n,
 ssize_t tcp_send_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
 {
     int err = send_refused(tcb);
-    if (err == 0 && !snd_queue_has_room(tcb)) {
+    if (err == 0 && !snd_room_any(t, tcb)) {
         tcb->flags |= TCB_NO_SPACE;
         err = -EAGAIN;
     }
@@ -220,18 +221,13 @@ int tcp_state_linux(const struct tcb *tcb)
     return map[tcb->state];
 }
 
-static bool stream_writeable(const struct tcb *tcb)
-{
-    return tcb->sndbuf >= tcb->sndq_charge && tcb->sndbuf - tcb->sndq_charge >= tcb->sndq_charge / 2;
-}
-
 static bool stream_readable(const struct tcb *tcb)
 {
     uint32_t held_apart = tcp_at_mark(tcb) && !tcb_is(tcb, TCB_OOBINLINE) ? 1 : 0;
     return rcv_queue_bytes(tcb) > held_apart;
 }
 
-uint32_t tcp_poll(const struct tcb *tcb)
+uint32_t tcp_poll(const struct tcp *t, const struct tcb *tcb)
 {
     uint32_t mask = 0;
     bool ended = tcb_is(tcb, TCB_ENDED);
@@ -246,7 +242,7 @@ uint32_t tcp_poll(const struct tcb *tcb)
     if (tcb->state != TCP_S_SYN_SENT && tcb->state != TCP_S_SYN_RECEIVED) {
         if (tcb->state != TCP_S_CLOSED && stream_readable(tcb))
             mask |= EPOLLIN | EPOLLRDNORM;
-        if (snd_shut || (stream_writeable(tcb) && !tcb_is(tcb, TCB_NO_SPACE)))
+        if (snd_shut || (snd_room_writeable(t, tcb) && !tcb_is(tcb, TCB_NO_SPACE)))
             mask |= EPOLLOUT | EPOLLWRNORM;
         if (tcb_is(tcb, TCB_URG_VALID))
             mask |= EPOLLPRI;

@@ -9,6 +9,7 @@
 #include "tcp/reassembly.h"
 #include "tcp/recovery.h"
 #include "tcp/snd_queue.h"
+#include "tcp/snd_room.h"
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
@@ -68,6 +69,7 @@ struct tcb *tcb_alloc(struct tcp *t)
     tcb->opts = opts_hold(t, t->default_opts);
     tcb->cong = congestion_default(tun);
     congestion_start(t, tcb);
+    snd_room_lowat_changed(t, tcb);
     return tcb;
 }
 

@@ -138,7 +138,8 @@ struct tcb {
     seq_t recover;       /* RFC 6582: recovery ends when this is acknowledged */
     uint32_t board;      /* recovery.h: there while something is dubious, or was; 0: none */
     uint8_t recovery;    /* enum recovery_state */
-    uint8_t cong;        /* congestion_table index */
+    uint8_t cong : 7; /* congestion_table index */
+    uint8_t notsent_lowat : 1; /* TCP_NOTSENT_LOWAT is in force: snd_room.h */
     uint8_t backoff;     /* doublings of rto, or of the persist interval */
     uint8_t retries;     /* time-outs in a row, or unanswered probes */
     uint16_t snd_mss;    /* payload bytes of a full segment, options of established state allowed for */

@@ -77,7 +77,7 @@ bool tcp_is_draining(const struct tcb *tcb);
 void tcp_abort(struct tcp *t, struct tcb *tcb);
 
 /* Level-triggered readiness as epoll(7) and poll(2) define it. */
-uint32_t tcp_poll(const struct tcb *tcb);
+uint32_t tcp_poll(const struct tcp *t, const struct tcb *tcb);
 /* SO_ERROR: positive errno and clears it. */
 int tcp_take_error(struct tcb *tcb);
 void tcp_name(const struct tcb *tcb, struct flow_key *out);
