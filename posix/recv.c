@@ -174,10 +174,10 @@ ssize_t sock_recvfrom(struct engine *e, int fd, void *buf, size_t len, int flags
 }
 
 /* TCP_CM_INQ: what is left to read; its end counts as one more, as on Linux. */
-static void put_inq(const struct sock *s, struct msghdr *msg, size_t room)
+static void put_inq(struct engine *e, const struct sock *s, struct msghdr *msg, size_t room)
 {
     int left = (int)tcp_inq(s->tcb);
-    if ((tcp_poll(s->tcb) & EPOLLRDHUP) != 0)
+    if ((tcp_poll(engine_tcp(e), s->tcb) & EPOLLRDHUP) != 0)
         left++;
     if (msg->msg_control == NULL || room < CMSG_SPACE(sizeof(left))) {
         msg->msg_flags |= MSG_CTRUNC;
@@ -212,7 +212,7 @@ static ssize_t sock_recvv(struct engine *e, int fd, struct msghdr *msg, int n, i
     if (r >= 0)
         msg->msg_namelen = 0;
     if (r > 0 && (s->file.flags & SOCK_F_INQ) != 0)
-        put_inq(s, msg, control);
+        put_inq(e, s, msg, control);
     if (r > 0 && (flags & MSG_OOB) != 0)
         msg->msg_flags |= MSG_OOB;
     return r;

@@ -43,7 +43,7 @@ const struct tunable_desc tunable_table[] = {
 
     TRIPLE(tcp_rmem, 256, 1u << 30, "4096:131072:6291456", "receive buffer bytes: least, initial, most"),
     TRIPLE(tcp_wmem, 256, 1u << 30, "4096:16384:4194304", "send buffer bytes: least, initial, most"),
-    U32(tcp_notsent_lowat, 1, UINT32_MAX, "4294967295",
+    U32(tcp_notsent_lowat, 1, 4294967295u, "4294967295",
         "bytes queued and not sent above which a socket is not writeable"),
     BOOL(tcp_timestamps, "on", "RFC 7323 timestamps"),
     BOOL(tcp_sack, "on", "RFC 2018 selective acknowledgements"),

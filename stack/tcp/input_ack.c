@@ -128,7 +128,6 @@ static void probing_answered(struct tcp *t, struct tcb *tcb)
 
 static void space_freed(struct tcp *t, struct tcb *tcb, bool was_writeable)
 {
-    snd_room_expand(t, tcb);
     if ((!was_writeable || tcb_is(tcb, TCB_NO_SPACE)) && snd_room_writeable(t, tcb)) {
         tcb->flags &= ~TCB_NO_SPACE;
         tcb_notify(t, tcb, EPOLLOUT);
@@ -148,6 +147,7 @@ static void ack_advance(struct tcp *t, struct tcb *tcb, struct ack_event *e, str
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
+    snd_room_expand(t, tcb);
 }
 
 void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)

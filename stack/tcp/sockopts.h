@@ -18,8 +18,8 @@ struct tcp_opts {
     int32_t linger2_s; /* FIN-WAIT-2 of an orphan; 0: the tunable's; below 0: none */
     uint32_t rcvlowat;
     uint32_t notsent_lowat; /* bytes; 0: the tunable's */
-    uint32_t window_clamp; /* 0: none */
-    uint16_t maxseg;       /* 0: not set */
+    uint32_t window_clamp;  /* 0: none */
+    uint16_t maxseg;        /* 0: not set */
     uint8_t keepcnt;
     uint8_t syn_retries;  /* 0: the tunable's */
     uint8_t defer_accept; /* SYN-ACK time-outs that data is waited for */
