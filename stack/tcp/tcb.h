@@ -132,18 +132,18 @@ struct tcb {
     uint32_t lost_out;    /* of those: thought lost */
     uint32_t retrans_out; /* of those: retransmitted since thought lost */
 
-    uint32_t cwnd;       /* segments, as on Linux */
-    uint32_t ssthresh;   /* segments */
-    uint32_t cong_state; /* congestion.h: there once the window was in use; 0: none */
-    seq_t recover;       /* RFC 6582: recovery ends when this is acknowledged */
-    uint32_t board;      /* recovery.h: there while something is dubious, or was; 0: none */
-    uint8_t recovery;    /* enum recovery_state */
-    uint8_t cong : 7; /* congestion_table index */
+    uint32_t cwnd;             /* segments, as on Linux */
+    uint32_t ssthresh;         /* segments */
+    uint32_t cong_state;       /* congestion.h: there once the window was in use; 0: none */
+    seq_t recover;             /* RFC 6582: recovery ends when this is acknowledged */
+    uint32_t board;            /* recovery.h: there while something is dubious, or was; 0: none */
+    uint8_t recovery;          /* enum recovery_state */
+    uint8_t cong : 7;          /* congestion_table index */
     uint8_t notsent_lowat : 1; /* TCP_NOTSENT_LOWAT is in force: snd_room.h */
-    uint8_t backoff;     /* doublings of rto, or of the persist interval */
-    uint8_t retries;     /* time-outs in a row, or unanswered probes */
-    uint16_t snd_mss;    /* payload bytes of a full segment, options of established state allowed for */
-    uint16_t rcv_mss;    /* estimate of what the peer sends, for delayed ACKs and window updates */
+    uint8_t backoff;           /* doublings of rto, or of the persist interval */
+    uint8_t retries;           /* time-outs in a row, or unanswered probes */
+    uint16_t snd_mss;          /* payload bytes of a full segment, options of established state allowed for */
+    uint16_t rcv_mss;          /* estimate of what the peer sends, for delayed ACKs and window updates */
     uint8_t snd_wscale, rcv_wscale;
     uint8_t ttl, tos;
 
