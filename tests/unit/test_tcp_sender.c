@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "tcp/congestion.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/snd_queue.h"
 
@@ -147,6 +148,46 @@ static void third_duplicate_retransmits(void **state)
     assert_in_range(tcb->cwnd, 7, 8);
     while (rig_out(&r, &s))
         ;
+    rig_fini(&r);
+}
+
+/* RFC 2018 section 4: blocks that jump between far places cost a bounded number of steps each ACK, and one
+ * that is repeated is followed to its end all the same. */
+static void far_sack_blocks_cost_little(void **state)
+{
+    rig_init(&r);
+    struct tcb *tcb = rig_connected(&r);
+    struct segment s;
+    const uint32_t n = 2000, una = r.peer_ack;
+    tcb->flags |= TCB_SACK;
+    tcb->cwnd = n;
+    tcb->snd_wnd = tcb->max_wnd = n * 100;
+    tcb->sndbuf = 1u << 30;
+    tcb->snd_mss = 100;
+    for (uint32_t left = n * 100; left > 0; left -= 20000)
+        assert_int_equal(rig_send(&r, tcb, bytes, 20000), 20000);
+    for (unsigned k = 0; k < 2; k++) { /* the first time the idle time before has its say */
+        while (rig_out(&r, &s))
+            ;
+        tcb->cwnd = n;
+        tcb_touch(&r.tcp, tcb);
+    }
+    while (rig_out(&r, &s))
+        ;
+    assert_int_equal(tcb->packets_out, n);
+    uint64_t *cut = &r.tcp.ctx->counters.v[CNT_TCP_SACK_CUT];
+    struct ack_event e = {.ack = una};
+    struct tcp_options opt = {.n_sack = 1, .sack = {{una + 100 * (n / 2), una + 100 * (n / 2 + 1)}}};
+    recovery_sack(&r.tcp, tcb, &opt, &e);
+    assert_int_equal(tcb->sacked_out, 0);
+    assert_true(*cut > 0);
+    for (unsigned again = 0; again < 4; again++)
+        recovery_sack(&r.tcp, tcb, &opt, &e);
+    assert_int_equal(tcb->sacked_out, 1);
+    uint64_t before = *cut;
+    recovery_sack(&r.tcp, tcb, &opt, &e);
+    assert_int_equal(*cut, before); /* known by now */
+    assert_int_equal(e.delivered, 1);
     rig_fini(&r);
 }
 
@@ -322,6 +363,7 @@ int main(void)
         cmocka_unit_test(retransmission_backs_off),
         cmocka_unit_test(gives_up_after_r2),
         cmocka_unit_test(third_duplicate_retransmits),
+        cmocka_unit_test(far_sack_blocks_cost_little),
         cmocka_unit_test(zero_window_is_probed),
         cmocka_unit_test(keepalive_finds_the_dead),
         cmocka_unit_test(tiny_mss_is_raised),
