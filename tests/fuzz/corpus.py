@@ -75,6 +75,10 @@ def connection_corpus():
     write("connection", "zero-window", start + data + seg(0, 0x10, h(0), b"\x40") + data + seg(0, 0x10, h(0), b"\xff"))
     write("connection", "syn-again", start + seg(1, 0x02, h(0), h(65535), b"\x01") + seg(1, 0x12, h(65535), h(1), b"\x01"))
     write("connection", "urgent", start + seg(16, 0x38, h(65535), h(3), h(10), b"\x01") + data)
+    call = lambda which, value, *more: bytes([0xc0, which]) + h(value) + b"".join(more) + b"\x05"  # noqa: E731
+    write("connection", "calls", start + data + call(2, 3000) + call(1, 0) + data * 3 + call(4, 2001) + call(1, 0) + call(5, 0)
+          + call(3, 1) + data + seg(0, 0x11, h(65535), b"\x05") + call(6, 0))
+    write("connection", "icmp", start + call(2, 4000) + call(0, 0, h(1000), b"\x03\x04", h(600)) + data + call(6, 1))
     write("connection", "raw-options", start + seg(8, 0x10, h(65535), bytes([6, 5, 10, 1, 2, 3, 4]), b"\x01"))
 
 

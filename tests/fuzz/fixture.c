@@ -51,7 +51,7 @@ static unsigned fixture_app(struct host *h, void *arg)
         f->conn[f->n_conns++] = fd;
         done++;
     }
-    for (unsigned i = 0; i < f->n_conns; i++) {
+    for (unsigned i = 0; i < f->n_conns && !f->stalled; i++) {
         ssize_t n = sock_recv(&h->engine, f->conn[i], buf, sizeof(buf), MSG_DONTWAIT);
         if (n == -EAGAIN)
             continue;

@@ -17,6 +17,7 @@ struct fixture {
     struct netdev *wire;
     int listener, udp, conn[FIXTURE_CONNS];
     unsigned n_conns;
+    bool stalled; /* the application reads nothing */
 };
 
 /* The input, taken off its front; zeros when it is used up. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An established connection, then segments with right checksums and numbers near the windows, as the
- * input says: [options of the SYN] ([what] [flags] [seq delta] [ack delta] [window] [length] ...)*. */
+ * input says: [options of the SYN] ([what] [flags] [seq delta] [ack delta] [window] [length] ...)*; with the
+ * two highest bits of `what` and not its third an ICMP error or a call of the application instead. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fixture.h"
+#include "posix/socket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -108,10 +110,73 @@ static void fuzz_options(struct peer *p, struct segment *s, struct input *in, ui
     }
 }
 
+static void put_sum(uint8_t *at, uint16_t sum)
+{
+    at[0] = (uint8_t)(sum >> 8);
+    at[1] = (uint8_t)sum;
+}
+
+/* An ICMP error about a segment near what the stack has sent. */
+static void fuzz_icmp(struct peer *p, struct input *in)
+{
+    uint8_t ip[28 + 40] = {0x45, 0, 0, 28 + 28, 0, 0, 0, 0, 64, 1};
+    struct segment quoted = {
+        .src = p->base.dst, .dst = p->base.src, .sport = FIXTURE_PORT, .dport = p->base.sport};
+    quoted.seq = p->stack_nxt - input_u16(in);
+    memcpy(ip + 12, &p->base.src, 4);
+    memcpy(ip + 16, &p->base.dst, 4);
+    ip[20] = input_u8(in);
+    ip[21] = input_u8(in);
+    uint32_t rest = input_u16(in);
+    put32(ip + 24, rest);
+    segment_build(&quoted, ip + 28, 40);
+    put_sum(ip + 22, inet_fold(inet_sum(0, ip + 20, 36)));
+    put_sum(ip + 10, inet_fold(inet_sum(0, ip, 20)));
+    fixture_frame(&p->f, ip, 28 + 28);
+}
+
+/* What the application does of its own accord: the other direction of the stream, and its end. */
+static void fuzz_call(struct peer *p, struct input *in)
+{
+    static const uint8_t data[4096];
+    struct fixture *f = &p->f;
+    struct engine *e = &f->h->engine;
+    uint8_t call = input_u8(in) % 7;
+    int value = input_u16(in), fd = f->n_conns != 0 ? f->conn[0] : -1;
+    struct linger gone = {.l_onoff = 1};
+    if (call == 0)
+        fuzz_icmp(p, in);
+    else if (call == 1)
+        f->stalled = !f->stalled;
+    else if (fd < 0)
+        return;
+    else if (call == 2)
+        sock_send(e, fd, data, (size_t)value % sizeof(data), MSG_DONTWAIT | (value & 0x8000 ? MSG_MORE : 0));
+    else if (call == 3)
+        sock_shutdown(e, fd, value % 3);
+    else if (call == 4)
+        sock_setopt(e, fd, SOL_SOCKET, value & 1 ? SO_RCVBUF : SO_SNDBUF, &value, sizeof(value));
+    else if (call == 5)
+        sock_send(e, fd, data, 1, MSG_DONTWAIT | MSG_OOB);
+    else {
+        if (value & 1)
+            sock_setopt(e, fd, SOL_SOCKET, SO_LINGER, &gone, sizeof(gone));
+        sock_close(e, fd);
+        f->conn[0] = f->conn[--f->n_conns];
+    }
+    uint8_t wait = input_u8(in);
+    fixture_step(f, (nsec_t)wait * wait * wait * NSEC_PER_USEC * 10);
+    peer_observe(p);
+}
+
 static void fuzz_segment(struct peer *p, struct input *in)
 {
     static uint8_t payload[2048];
     uint8_t what = input_u8(in);
+    if ((what & 0xc4) == 0xc0) {
+        fuzz_call(p, in);
+        return;
+    }
     struct segment s = p->base;
     s.flags = input_u8(in);
     uint32_t in_order = p->nxt;
