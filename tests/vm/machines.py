@@ -39,7 +39,7 @@ class Machine:
     def qemu(self, vmlinuz, initrd, monitor, tap):
         append = "console=ttyS0 quiet panic=-1 no_timer_check plx.driver=%s plx.kernel_driver=%s plx.mtu=%d plx.set=%s" % (
             self.driver, self.kernel_driver, self.mtu, self.cases)
-        append += (" intel_iommu=on" if self.iommu else "") + (" plx.host=1" if self.tap else "")
+        append += (" intel_iommu=on iommu=pt" if self.iommu else "") + (" plx.host=1" if self.tap else "")
         return ["qemu-system-x86_64", *(Q35_IOMMU if self.iommu else PC), "-accel", "tcg,thread=multi", "-cpu", "max",
                 "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
                 "-monitor", "unix:%s,server,nowait" % monitor, "-kernel", vmlinuz, "-initrd", initrd,
