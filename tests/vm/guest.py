@@ -146,7 +146,10 @@ class Program:
         try:
             return self.p.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise Failure("still runs after %d s: %s" % (timeout, self.output()[-600:])) from None
+            where = self.threads()
+            self.p.kill()
+            self.p.wait()
+            raise Failure("still runs after %d s: %s; %s" % (timeout, where, self.output()[-600:])) from None
 
     def threads(self):
         """Where its threads are, for a failure's text."""
