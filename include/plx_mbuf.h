@@ -34,6 +34,27 @@ PLX_API ssize_t plx_send_mbuf_take(int fd, struct rte_mbuf *m, int flags);
 PLX_API ssize_t plx_sendto_mbuf_take(int fd, struct rte_mbuf *m, int flags, const struct sockaddr *addr,
                                      socklen_t alen);
 
+/* Memory of the program whose bytes can be sent again and again without being copied, as a web server's
+ * files. */
+struct plx_region;
+
+/* size bytes (not 0), all zero: DPDK's memory when there are hugepages, so that any NIC can read it, else
+ * ordinary pages. It belongs to the caller, who fills it before it is sent from. Not in the middle of a busy
+ * loop: a large one takes its time. NULL with ENOMEM, EINVAL, or EPERM (no plx_init). Any thread. */
+PLX_API struct plx_region *plx_region_alloc(size_t size);
+PLX_API void *plx_region_bytes(struct plx_region *region);
+/* The caller is done with it: it is freed once no packet refers to it any more. NULL is allowed. Any thread,
+ * before plx_fini. */
+PLX_API void plx_region_free(struct plx_region *region);
+
+#define PLX_REFER_MAX 65280 /* bytes of a region in one buffer */
+
+/* A buffer (or a chain of two) whose data are the bytes [off, off + len) of the region, len from 1 to
+ * PLX_REFER_MAX: for plx_send_mbuf_take. Nothing is copied; the bytes must not change until the region is
+ * freed. The caller owns it. NULL with ENOBUFS (no buffer, or no memory for the reference), EINVAL (outside)
+ * or EPERM. */
+PLX_API struct rte_mbuf *plx_region_refer(struct plx_region *region, size_t off, size_t len);
+
 PLX_END_DECLS
 
 #endif

@@ -134,6 +134,8 @@ int sock_bind(struct engine *e, int fd, const struct sockaddr *sa, socklen_t len
     err = sockaddr_read(sa, len, &addr, &port);
     if (err != 0)
         return err;
+    if (sock_is_tcp(s) && port == 0 && (s->file.flags & SOCK_F_BIND_NO_PORT) != 0)
+        return tcp_bind_addr(engine_tcp(e), s->tcb, &addr);
     if (sock_is_tcp(s))
         return tcp_bind(engine_tcp(e), s->tcb, &addr, port);
     bool reuseaddr = (s->file.flags & SOCK_F_REUSEADDR) != 0,

@@ -178,6 +178,16 @@ static int set_inq(struct sock *s, const void *val, socklen_t len)
     return 0;
 }
 
+/* ip(7): bind with port 0 sets the address alone, so that a port can serve connections to many peers. */
+static int set_bind_no_port(struct sock *s, const void *val, socklen_t len)
+{
+    int v = 0;
+    int err = read_int(val, len, &v);
+    if (err == 0)
+        s->file.flags = v != 0 ? s->file.flags | SOCK_F_BIND_NO_PORT : s->file.flags & ~SOCK_F_BIND_NO_PORT;
+    return err;
+}
+
 int sock_setopt(struct engine *e, int fd, int level, int name, const void *val, socklen_t len)
 {
     int err = 0;
@@ -192,6 +202,8 @@ int sock_setopt(struct engine *e, int fd, int level, int name, const void *val, 
         return set_socket_level(e, s, name, val, len);
     if (sock_is_tcp(s) && level == IPPROTO_TCP && name == TCP_INQ)
         return set_inq(s, val, len);
+    if (sock_is_tcp(s) && level == IPPROTO_IP && name == IP_BIND_ADDRESS_NO_PORT)
+        return set_bind_no_port(s, val, len);
     if (sock_is_tcp(s) && (level == IPPROTO_TCP || level == IPPROTO_IP))
         return tcp_setopt(engine_tcp(e), s->tcb, level, name, val, len);
     if (!sock_is_tcp(s) && level == IPPROTO_IP)
@@ -284,6 +296,10 @@ int sock_getopt(struct engine *e, int fd, int level, int name, void *val, sockle
     }
     if (sock_is_tcp(s) && level == IPPROTO_TCP && name == TCP_INQ) {
         v = (s->file.flags & SOCK_F_INQ) != 0;
+        return write_value(val, len, &v, sizeof(v));
+    }
+    if (sock_is_tcp(s) && level == IPPROTO_IP && name == IP_BIND_ADDRESS_NO_PORT) {
+        v = (s->file.flags & SOCK_F_BIND_NO_PORT) != 0;
         return write_value(val, len, &v, sizeof(v));
     }
     if (sock_is_tcp(s))

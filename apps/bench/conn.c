@@ -6,6 +6,8 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+#define SWEEP 32 /* calls of conn_time_out see each connection once */
+
 bool conn_per_request(void)
 {
     return config.mode == MODE_CPS || (config.mode == MODE_HTTP && config.no_keepalive);
@@ -179,8 +181,10 @@ void conn_close(struct load *l, struct conn *c, enum failure kind, uint64_t now)
 void conn_time_out(struct load *l, uint64_t now)
 {
     uint64_t patience = config.timeout_s * NS_PER_S;
+    uint32_t n = l->n / SWEEP + 1;
 
-    for (uint32_t i = 0; i < l->n; i++) {
+    for (; n > 0; n--) {
+        uint32_t i = l->sweep++ % l->n;
         struct conn *c = &l->conn[i];
         if (c->state == CONN_CONNECTING && now - c->since > patience) {
             l->failed_errno = ETIMEDOUT;

@@ -70,6 +70,7 @@ struct load {
 
     uint32_t open, connecting, in_flight; /* now; in_flight: requests without answer */
     uint32_t opened, ramped, given_up;    /* ramp: opened once; settled; given up */
+    uint32_t sweep;                       /* where conn_time_out goes on */
     bool started;                         /* requests have begun */
     bool finished;
     int failed_errno; /* the last one, for the message when nothing works */
@@ -127,7 +128,7 @@ void conn_event(struct load *l, struct conn *c, uint32_t events);
 void conn_close(struct load *l, struct conn *c, enum failure kind, uint64_t now);
 /* A request that was due then. */
 void conn_request(struct load *l, struct conn *c, uint64_t due, uint64_t now);
-/* Closes what has waited longer than --timeout. */
+/* Closes what has waited longer than --timeout: each call looks at some of the connections. */
 void conn_time_out(struct load *l, uint64_t now);
 bool conn_watch(struct load *l, struct conn *c, int op, uint32_t events);
 

@@ -38,14 +38,22 @@ void tcp_set_reuse(struct tcp *t, struct tcb *tcb, unsigned reuse)
     ports_set_reuse(t, tcb, reuse);
 }
 
-int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port)
+int tcp_bind_addr(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr)
 {
     if (tcb->state != TCP_S_CLOSED || tcb_is(tcb, TCB_IN_PORTS))
         return -EINVAL;
     if (!ip_addr_is_any(addr) && !net_is_local(t->net, addr))
         return -EADDRNOTAVAIL;
     tcb->flow.local = *addr;
-    int rc = port != 0 ? ports_bind(t, tcb, port) : ports_bind_ephemeral(t, tcb);
+    return 0;
+}
+
+int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port)
+{
+    int rc = tcp_bind_addr(t, tcb, addr);
+    if (rc != 0)
+        return rc;
+    rc = port != 0 ? ports_bind(t, tcb, port) : ports_bind_ephemeral(t, tcb);
     if (rc != 0)
         tcb->flow.local = (struct ip_addr){0};
     return rc;

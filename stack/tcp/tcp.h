@@ -45,6 +45,8 @@ enum { TCP_REUSEADDR = 1, TCP_REUSEPORT = 2 };
 void tcp_set_reuse(struct tcp *t, struct tcb *tcb, unsigned reuse);
 /* -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (already bound). port 0: ephemeral (RFC 6056). */
 int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port);
+/* The address alone: connect takes a port that is free towards its peer. Errors as those of tcp_bind. */
+int tcp_bind_addr(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr);
 /* Binds to an ephemeral port first if need be. A second call changes the backlog. -EADDRINUSE, -EINVAL,
  * -ENOMEM. */
 int tcp_listen(struct tcp *t, struct tcb *tcb, int backlog);

@@ -362,6 +362,28 @@ static void unsent_bytes_and_info(void **state)
     assert_int_equal(s->getsockopt(fd[CLIENT], IPPROTO_TCP, TCP_INFO, info, &len), 0);
     assert_true(len >= 232 && len < sizeof(info));
     close_both(s, fd);
+
+/* ip(7) IP_BIND_ADDRESS_NO_PORT: bind chooses the address, connect the port. */
+static void an_address_can_be_bound_without_a_port(void **state)
+{
+    const struct sockets *s = *state;
+    struct sockaddr_in to, own = address_of(s, CLIENT, 0), got;
+    socklen_t len = sizeof(got);
+    int on = 1, l = listener_of(s, 4, SOCK_NONBLOCK, &to),
+        fd = s->socket(CLIENT, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+    assert_int_equal(s->setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)), 0);
+    assert_int_equal(get_int(s, fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), 1);
+    assert_int_equal(s->bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
+    assert_int_equal(port_of(s, fd), 0);
+    assert_int_equal(s->connect(fd, (struct sockaddr *)&to, sizeof(to)), -EINPROGRESS);
+    assert_int_not_equal(port_of(s, fd), 0);
+    assert_int_equal(s->getsockname(fd, (struct sockaddr *)&got, &len), 0);
+    assert_int_equal(got.sin_addr.s_addr, own.sin_addr.s_addr);
+    s->settle();
+    assert_int_equal(get_int(s, fd, SOL_SOCKET, SO_ERROR), 0);
+    s->close(fd);
+    s->close(l);
 }
 
 int main(void)
@@ -375,6 +397,7 @@ int main(void)
         ON_BOTH(linger_and_timeouts_read_as_set),
         ON_BOTH(inq_comes_with_the_data),
         ON_BOTH(unsent_bytes_and_info),
+        ON_BOTH(an_address_can_be_bound_without_a_port),
         ON_BOTH(receive_timeout_is_EAGAIN),
         ON_BOTH(send_timeout_returns_what_went),
         ON_POLLUX(waitall_waits_for_all),
