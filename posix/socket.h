@@ -22,7 +22,7 @@ enum {
     SOCK_F_RCVLOWAT = 1u << 6,   /* SO_RCVLOWAT was set */
     SOCK_F_SHUT_RD = 1u << 7,    /* UDP: shutdown(2) was called; TCP keeps that itself */
     SOCK_F_SHUT_WR = 1u << 8,
-    SOCK_F_INQ = 1u << 9, /* TCP_INQ: recvmsg tells how much is left */
+    SOCK_F_INQ = 1u << 9,           /* TCP_INQ: recvmsg tells how much is left */
     SOCK_F_BIND_NO_PORT = 1u << 10, /* TCP: IP_BIND_ADDRESS_NO_PORT */
 };
 
