@@ -36,8 +36,8 @@ static char *pattern(uint32_t len)
 static int http_text(struct request_text *t, const char *path, bool repeat)
 {
     char *text = NULL;
-    int n = asprintf(&text, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: plx-bench\r\n%s\r\n", path,
-                     config.host_header, config.no_keepalive ? "Connection: close\r\n" : "");
+    int n = asprintf(&text, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, config.host_header,
+                     config.no_keepalive ? "Connection: close\r\n" : "");
 
     return n < 0 ? -ENOMEM : text_set(t, text, (uint32_t)n, repeat);
 }

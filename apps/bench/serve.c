@@ -41,7 +41,8 @@ struct server {
     bool full;
     struct answer answer[SERVICES];
     char *buffer;
-    uint64_t next_stall;
+    uint64_t next_stall, told_at;
+    uint32_t told; /* connections */
     uint64_t connections, requests, bytes_in, bytes_out, aborted, refused, datagrams;
 };
 
@@ -293,6 +294,8 @@ static void listener_event(struct server *s, int fd)
         s->connections++;
         s->open++;
         calls()->setsockopt(conn, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        if (serve_config.keepalive)
+            calls()->setsockopt(conn, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
         if (sock_add(s, conn, CONNECTION, service, events) < 0) {
             s->refused++;
             s->open--;
@@ -401,12 +404,25 @@ static void stall(struct server *s)
     s->next_stall += serve_config.stall_every_ms * NS_PER_MS;
 }
 
+/* How many connections there are, each second in which that has changed. */
+static void tell(struct server *s)
+{
+    uint64_t now = app_now();
+
+    if (now - s->told_at < NS_PER_S || s->open == s->told)
+        return;
+    s->told_at = now;
+    s->told = s->open;
+    printf("plx-bench: %lu.%03lu s: %u connections\n", now / NS_PER_S, now / NS_PER_MS % 1000, s->open);
+    fflush(stdout);
+}
+
 static void server_loop(struct server *s)
 {
     struct epoll_event events[EVENTS];
 
     for (;;) {
-        int wait = config.spin ? 0 : serve_config.stall_ms != 0 ? 1 : -1;
+        int wait = config.spin ? 0 : serve_config.stall_ms != 0 ? 1 : serve_config.verbose ? 100 : -1;
         int n = calls()->epoll_wait(s->epoll, events, EVENTS, wait);
         if (n < 0 && (errno != EINTR || calls()->stopping()))
             return;
@@ -426,6 +442,8 @@ static void server_loop(struct server *s)
         }
         if (serve_config.stall_ms != 0)
             stall(s);
+        if (serve_config.verbose)
+            tell(s);
     }
 }
 

@@ -11,6 +11,7 @@ struct serve_config {
     struct port_range ports[SERVICES];
     uint32_t size, response; /* rr: size 0: whatever comes goes back. http: bytes of a body */
     uint32_t backlog;
+    bool keepalive, verbose;
     uint32_t stall_ms, stall_every_ms; /* 0: never */
 };
 
