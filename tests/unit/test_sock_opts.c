@@ -362,6 +362,7 @@ static void unsent_bytes_and_info(void **state)
     assert_int_equal(s->getsockopt(fd[CLIENT], IPPROTO_TCP, TCP_INFO, info, &len), 0);
     assert_true(len >= 232 && len < sizeof(info));
     close_both(s, fd);
+}
 
 /* ip(7) IP_BIND_ADDRESS_NO_PORT: bind chooses the address, connect the port. */
 static void an_address_can_be_bound_without_a_port(void **state)
