@@ -18,7 +18,7 @@
 
 static struct watch *watch_at(const struct engine *e, uint32_t idx)
 {
-    return slab_at(&e->watches, idx);
+    return SLAB_AT(&e->watches, struct watch, idx);
 }
 
 static void link_init(struct ready_link *head)
@@ -82,7 +82,7 @@ static struct watch *watch_find(const struct engine *e, const struct file *f, co
 
 static int watch_add(struct engine *e, struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
 {
-    uint32_t idx = slab_alloc(&e->watches);
+    uint32_t idx = SLAB_ALLOC(&e->watches, struct watch);
     if (idx == 0)
         return -ENOMEM;
     struct watch *w = watch_at(e, idx);
@@ -112,12 +112,12 @@ static void watch_drop(struct engine *e, struct watch *w)
         w->epoll->all = w->all_next;
     if (w->all_next != 0)
         watch_at(e, w->all_next)->all_prev = w->all_prev;
-    slab_free(&e->watches, slab_index(&e->watches, w));
+    SLAB_FREE(&e->watches, struct watch, SLAB_INDEX(&e->watches, struct watch, w));
 }
 
 static void watch_remove(struct engine *e, struct watch *w)
 {
-    uint32_t idx = slab_index(&e->watches, w);
+    uint32_t idx = SLAB_INDEX(&e->watches, struct watch, w);
     uint32_t *at = &w->file->watches;
     while (*at != idx)
         at = &watch_at(e, *at)->file_next;

@@ -294,7 +294,7 @@ static int worker_main(void *arg, uint16_t id)
     struct engine *e = &rt->workers[id].engine;
     engine_current = e;
     if (id == 0) {
-        e->w->ctx.now = worker_eal_now(rt->eal);
+        context_set_now(&e->w->ctx, worker_eal_now(rt->eal));
         net_announce(&e->w->net);
     }
     engine_round(e);

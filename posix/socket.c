@@ -11,17 +11,17 @@ static struct endpoint *sock_endpoint(struct sock *s)
 
 struct sock *sock_alloc(struct engine *e, enum file_kind kind)
 {
-    uint32_t idx = slab_alloc(&e->socks);
+    uint32_t idx = SLAB_ALLOC(&e->socks, struct sock);
     if (idx == 0)
         return NULL;
-    struct sock *s = slab_at(&e->socks, idx);
+    struct sock *s = SLAB_AT(&e->socks, struct sock, idx);
     s->file.kind = (uint8_t)kind;
     return s;
 }
 
 void sock_free(struct engine *e, struct sock *s)
 {
-    slab_free(&e->socks, slab_index(&e->socks, s));
+    SLAB_FREE(&e->socks, struct sock, SLAB_INDEX(&e->socks, struct sock, s));
 }
 
 int sock_install(struct engine *e, struct sock *s, int type)

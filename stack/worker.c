@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/mbuf.h"
 #include "worker_group.h"
 
 #define WORKER_TIMER_BUDGET  256                   /* timers per poll */
@@ -13,10 +14,9 @@ int worker_init(struct worker *w, const struct worker_config *cfg)
 {
     memset(w, 0, sizeof(*w));
     struct context *c = &w->ctx;
-    c->now = cfg->now;
+    context_set_now(c, cfg->now);
     c->tun = cfg->tun;
-    c->hdr_pool = cfg->hdr_pool;
-    c->data_pool = cfg->data_pool;
+    mbuf_set_pools(c, cfg->hdr_pool, cfg->data_pool);
     c->mem = cfg->mem;
     c->log = cfg->log;
     c->worker_id = cfg->id;
@@ -271,7 +271,7 @@ static void worker_links(struct worker *w)
 
 unsigned worker_poll_input(struct worker *w, nsec_t now)
 {
-    w->ctx.now = now;
+    context_set_now(&w->ctx, now);
     unsigned done = worker_receive(w);
     done += worker_timers(w);
     worker_unreachable(w);
@@ -281,7 +281,7 @@ unsigned worker_poll_input(struct worker *w, nsec_t now)
 
 void worker_poll_output(struct worker *w, nsec_t now)
 {
-    w->ctx.now = now;
+    context_set_now(&w->ctx, now);
     tcp_output_touched(&w->tcp);
     net_flush(&w->net);
 }

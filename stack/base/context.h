@@ -26,7 +26,8 @@ enum timer_kind {
 struct steer; /* base/steer.h */
 
 struct context {
-    nsec_t now; /* written by worker_poll alone */
+    nsec_t now;              /* written by context_set_now, which worker_poll calls */
+    uint32_t now_us, now_ms; /* the same as microseconds and milliseconds, wrapping */
     struct wheel wheel;
     struct rng rng;
     struct ready_list ready;
@@ -34,11 +35,21 @@ struct context {
     const struct tunables *tun;    /* shared by all workers of the process, owned by whoever made them */
     struct rte_mempool *hdr_pool;  /* small buffers: headers, ACKs, ARP, ICMP */
     struct rte_mempool *data_pool; /* payload that applications hand to send */
+    uint32_t data_room;            /* bytes of payload that fit a buffer of it */
     const struct memory *mem;      /* where slabs and tables come from */
     struct log log;
     const struct steer *steer; /* which worker owns a flow; NULL: this is the only one */
     uint16_t worker_id;        /* 0 .. n_workers-1 */
     uint16_t n_workers;
 };
+
+static inline void context_set_now(struct context *c, nsec_t now)
+{
+    if (now == c->now)
+        return;
+    c->now = now;
+    c->now_us = nsec_to_usec(now);
+    c->now_ms = (uint32_t)(now / NSEC_PER_MSEC);
+}
 
 #endif

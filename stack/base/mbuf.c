@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+void mbuf_set_pools(struct context *c, struct rte_mempool *hdr, struct rte_mempool *data)
+{
+    uint32_t room = rte_pktmbuf_data_room_size(data);
+    c->hdr_pool = hdr;
+    c->data_pool = data;
+    c->data_room = room > RTE_PKTMBUF_HEADROOM ? room - RTE_PKTMBUF_HEADROOM : 0;
+}
+
 static struct rte_mbuf *mbuf_alloc(struct context *c, struct rte_mempool *pool)
 {
     struct rte_mbuf *m = rte_pktmbuf_alloc(pool);

@@ -10,6 +10,8 @@
 
 #include "base/context.h"
 
+/* The engine's pools for headers and payload, borrowed. */
+void mbuf_set_pools(struct context *c, struct rte_mempool *hdr, struct rte_mempool *data);
 /* A buffer of the header or payload pool, or NULL; then DROP_NO_MBUF is counted. */
 struct rte_mbuf *mbuf_alloc_hdr(struct context *c);
 struct rte_mbuf *mbuf_alloc_data(struct context *c);
@@ -24,6 +26,33 @@ static inline bool mbuf_writable(const struct rte_mbuf *m)
 {
     return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m);
 }
+/* Segments on their way back to their pool, which takes many at once for little more than one. Flush at the
+ * end. */
+struct mbuf_bin {
+    struct rte_mempool *pool;
+    unsigned n;
+    struct rte_mbuf *seg[32];
+};
+
+static inline void mbuf_bin_flush(struct mbuf_bin *b)
+{
+    if (b->n > 0)
+        rte_mempool_put_bulk(b->pool, (void *const *)b->seg, b->n);
+    b->n = 0;
+}
+
+/* As rte_pktmbuf_free_seg. */
+static inline void mbuf_bin_take(struct mbuf_bin *b, struct rte_mbuf *seg)
+{
+    seg = rte_pktmbuf_prefree_seg(seg);
+    if (unlikely(seg == NULL))
+        return;
+    if (unlikely(b->n == RTE_DIM(b->seg) || (b->n > 0 && seg->pool != b->pool)))
+        mbuf_bin_flush(b);
+    b->pool = seg->pool;
+    b->seg[b->n++] = seg;
+}
+
 /* Trim front or tail of a chain, freeing emptied segments; returns the new head (NULL if nothing is
  * left). Takes m. pkt_len stays right. */
 struct rte_mbuf *mbuf_trim_front_take(struct rte_mbuf *m, uint32_t n);

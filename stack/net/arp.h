@@ -96,7 +96,7 @@ void arp_announce_timer(struct net *n, struct net_timer *t);
 
 static inline struct arp_entry *arp_entry_at(const struct arp_cache *c, uint32_t idx)
 {
-    return (struct arp_entry *)slab_at(&c->entries, idx);
+    return SLAB_AT(&c->entries, struct arp_entry, idx);
 }
 
 /* The transport had progress from it. Cheap: no list, no timer is touched. */

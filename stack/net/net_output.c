@@ -13,11 +13,10 @@
 
 void netif_flush(struct net *n, struct netif *nif)
 {
-    uint64_t bytes[NETIF_TX_BURST];
     uint16_t total = nif->n_tx, sent = 0;
-    uint64_t sum = 0;
+    uint64_t bytes = 0;
     for (uint16_t i = 0; i < total; i++) /* afterwards they are the driver's */
-        bytes[i] = sum += nif->tx[i]->pkt_len;
+        bytes += nif->tx[i]->pkt_len;
     while (sent < total) {
         uint16_t k =
             netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx + sent, (uint16_t)(total - sent));
@@ -25,10 +24,12 @@ void netif_flush(struct net *n, struct netif *nif)
             break;
         sent = (uint16_t)(sent + k);
     }
-    count_add(&n->ctx->counters, CNT_TX_PACKETS, sent);
-    count_add(&n->ctx->counters, CNT_TX_BYTES, sent > 0 ? bytes[sent - 1] : 0);
-    for (uint16_t i = sent; i < total; i++)
+    for (uint16_t i = sent; i < total; i++) {
+        bytes -= nif->tx[i]->pkt_len;
         net_drop_take(n, nif->tx[i], CNT_DROP_TX_FULL);
+    }
+    count_add(&n->ctx->counters, CNT_TX_PACKETS, sent);
+    count_add(&n->ctx->counters, CNT_TX_BYTES, bytes);
     nif->n_tx = 0;
 }
 

@@ -91,6 +91,12 @@ void congestion_window_used(struct tcp *t, struct tcb *tcb, bool limited);
 
 /* ---- what recovery tells ---- */
 
+/* Does an ACK make a difference that ends what was outstanding, nothing dubious about it? */
+static inline bool congestion_wants_acks(const struct tcb *tcb)
+{
+    return tcb->cong_state != 0 || congestion_of(tcb)->control != NULL;
+}
+
 /* An ACK outside of a reduction: lets cwnd grow when the window was in use. */
 void congestion_on_ack(struct tcp *t, struct tcb *tcb, const struct cong_ack *a);
 /* A reduction begins: sets ssthresh. cwnd follows by PRR (recovery.h). */

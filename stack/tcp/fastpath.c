@@ -16,22 +16,42 @@ static bool fast_is_plain(const struct tcb *tcb, const struct pkt *p)
            tcb->ooo == 0 && !tcb_is(tcb, TCB_URG_RCVD | TCB_SHUT_RD | TCB_ORPHAN | TCB_URG_OUT);
 }
 
+/* The ACK of a segment that begins at rcv_nxt and changes no window, and is not before snd_una. */
+static inline void fast_ack(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+{
+    const struct tcp_view *v = &p->tcp;
+    if (v->ack == tcb->snd_nxt && v->ack != tcb->snd_una && tcb->sndq_unsent == 0 && tcb->board == 0 &&
+        (tcb->sacked_out | tcb->lost_out | tcb->retrans_out) == 0) {
+        ack_process_all(t, tcb, p);
+    } else if (v->ack != tcb->snd_una || tcb->rexmt_kind == REXMT_PERSIST) {
+        ack_process(t, tcb, p);
+    } else {
+        tcb->snd_wl1 = v->seq;
+        tcb->snd_wl2 = v->ack;
+    }
+}
+
 bool input_fast(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     const struct tcp_view *v = &p->tcp;
-    if (!fast_is_plain(tcb, p) || tcb->recovery != RECOVERY_OPEN)
+    if (unlikely(!fast_is_plain(tcb, p) || tcb->recovery != RECOVERY_OPEN))
         return false;
-    if (tcb_is(tcb, TCB_TS) && (int32_t)(v->opt.tsval - tcb->ts_recent) < 0)
-        return false; /* PAWS has to judge */
-    if (seq_lt(v->ack, tcb->snd_una) || seq_gt(v->ack, tcb->snd_nxt))
+    if (unlikely(seq_lt(v->ack, tcb->snd_una) || seq_gt(v->ack, tcb->snd_nxt)))
         return false;
-    if (v->ack == tcb->snd_una && p->data_len == 0)
+    if (unlikely(v->ack == tcb->snd_una && p->data_len == 0))
         return false; /* perhaps a duplicate */
-    if (p->data_len > rcv_window_left(tcb) || !rcv_queue_has_room(t, tcb, p->m->buf_len))
+    if (unlikely(p->data_len > rcv_window_left(tcb) || !rcv_queue_has_room(t, tcb, p->m->buf_len)))
         return false;
-    tcb->last_rcv = tcp_msec(t->ctx->now);
-    timestamp_update(t, tcb, p);
-    ack_process(t, tcb, p);
+    if (likely(v->opt.has != 0)) {
+        if (unlikely((int32_t)(v->opt.tsval - tcb->ts_recent) < 0))
+            return false; /* PAWS has to judge */
+        if (seq_leq(v->seq, tcb->rcv_wup)) {
+            tcb->ts_recent = v->opt.tsval;
+            tcb->ts_recent_at = t->ctx->now_ms;
+        }
+    }
+    tcb->last_rcv = t->ctx->now_ms;
+    fast_ack(t, tcb, p);
     if (p->data_len > 0)
         text_in_order(t, tcb, p);
     return true;

@@ -38,7 +38,9 @@ void input_steps_from_ack(struct tcp *t, struct tcb *tcb, struct pkt *p);
 /* The same outcome for the two segments that come most, in fewer instructions. True: done. */
 bool input_fast(struct tcp *t, struct tcb *tcb, struct pkt *p);
 
-/* Parts that the fast path shares. ack_process: an ACK of what was really sent. */
+/* Parts that the fast path shares. ack_process: an ACK of what was really sent. ack_process_all: the same
+ * where it leaves nothing outstanding and nothing unsent, no window changes, and nothing was dubious. */
+void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p);
 void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p);
 enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p);
 /* Payload that begins at rcv_nxt. */

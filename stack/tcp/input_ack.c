@@ -40,7 +40,7 @@ struct ack_rtt {
 /* Frees what is acknowledged. */
 static void ack_clean(struct tcp *t, struct tcb *tcb, seq_t ack, struct ack_event *e, struct ack_rtt *rtt)
 {
-    uint32_t now = nsec_to_usec(t->ctx->now);
+    uint32_t now = t->ctx->now_us;
     bool ambiguous = false;
     while (tcb->sndq_head != 0 && tcb->sndq_head != tcb->sndq_unsent) {
         struct snd_rec *r = snd_rec_at(t, tcb->sndq_head);
@@ -75,7 +75,7 @@ static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct ack_eve
     if (rtt.oldest == UINT32_MAX) {
         if (!e->has_ecr || !e->advanced)
             return 0;
-        uint32_t ms = tcp_msec(t->ctx->now) + tcb->ts_offset - e->ecr;
+        uint32_t ms = t->ctx->now_ms + tcb->ts_offset - e->ecr;
         if (ms > RTT_RTO_MAX_US / USEC_PER_MSEC)
             return 0;
         rtt.oldest = rtt.latest = (ms != 0 ? ms : 1) * USEC_PER_MSEC;
@@ -183,13 +183,33 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
         tcb_touch(t, tcb);
 }
 
+void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+{
+    struct ack_event e = {.advanced = true, .acked = tcb->packets_out, .delivered = tcb->packets_out};
+    bool was_writeable = writeable(tcb);
+    uint32_t rtt_us = t->ctx->now_us - snd_rec_at(t, tcb->sndq_head)->sent_at;
+    uint8_t flags = snd_queue_pop_all(t, tcb);
+    tcb->packets_out = 0;
+    tcb->snd_una = p->tcp.ack;
+    e.rtt_us = ack_measure(t, tcb, p, (flags & SND_EVER) != 0 ? UINT32_MAX : rtt_us);
+    timers_data_acked(t, tcb);
+    net_path_confirm(t->net, &tcb->path);
+    tcb->soft_error = 0;
+    tcb->ka_probes = 0;
+    tcb->snd_wl1 = p->tcp.seq;
+    tcb->snd_wl2 = p->tcp.ack;
+    space_freed(t, tcb, was_writeable);
+    if (congestion_wants_acks(tcb))
+        recovery_on_ack(t, tcb, &e);
+}
+
 void input_established(struct tcp *t, struct tcb *tcb)
 {
     options_start_receiving(t, tcb);
     rcv_tuning_start(t, tcb);
     tcb->snd_sml = tcb->snd_una;
     tcb->recover = tcb->snd_una - 1;
-    tcb->last_rcv = tcp_msec(t->ctx->now);
+    tcb->last_rcv = t->ctx->now_ms;
     tcb->last_data_rcv = tcb->last_rcv - t->ctx->tun->tcp_delack_ms;
     snd_room_expand(t, tcb);
     timers_keepalive(t, tcb);

@@ -19,7 +19,7 @@
 
 static bool oow_limited(struct tcp *t, struct tcb *tcb)
 {
-    uint32_t now = tcp_msec(t->ctx->now);
+    uint32_t now = t->ctx->now_ms;
     if (tcb->last_challenge != 0 && now - tcb->last_challenge < t->ctx->tun->tcp_invalid_ratelimit_ms) {
         count(&t->ctx->counters, CNT_TCP_CHALLENGE_LIMITED);
         return true;
@@ -73,7 +73,7 @@ static enum step step_paws(struct tcp *t, struct tcb *tcb, struct pkt *p)
     if (!tcb_is(tcb, TCB_TS) || (p->tcp.opt.has & TCP_OPT_HAS_TS) == 0 || (p->tcp.flags & TCP_RST) != 0)
         return STEP_NEXT;
     if ((int32_t)(p->tcp.opt.tsval - tcb->ts_recent) >= 0 ||
-        tcp_msec(t->ctx->now) - tcb->ts_recent_at > PAWS_IDLE_MS)
+        t->ctx->now_ms - tcb->ts_recent_at > PAWS_IDLE_MS)
         return STEP_NEXT;
     /* A bare ACK that was overtaken is no news and no attack: its timestamp is a little old. */
     bool overtaken = p->data_len == 0 && p->tcp.seq == tcb->rcv_nxt && p->tcp.ack == tcb->snd_una;
@@ -112,10 +112,10 @@ void timestamp_update(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     if (!tcb_is(tcb, TCB_TS) || (p->tcp.opt.has & TCP_OPT_HAS_TS) == 0 || seq_gt(p->tcp.seq, tcb->rcv_wup))
         return;
     if ((int32_t)(p->tcp.opt.tsval - tcb->ts_recent) < 0 &&
-        tcp_msec(t->ctx->now) - tcb->ts_recent_at <= PAWS_IDLE_MS)
+        t->ctx->now_ms - tcb->ts_recent_at <= PAWS_IDLE_MS)
         return;
     tcb->ts_recent = p->tcp.opt.tsval;
-    tcb->ts_recent_at = tcp_msec(t->ctx->now);
+    tcb->ts_recent_at = t->ctx->now_ms;
 }
 
 /* ---- second: RST ---- */
@@ -201,7 +201,7 @@ static enum step step_urg(struct tcp *t, struct tcb *tcb, struct pkt *p)
 /* ---- seventh: text ---- */
 
 /* The payload alone, out of p. */
-static struct rte_mbuf *payload_take(struct pkt *p)
+static inline struct rte_mbuf *payload_take(struct pkt *p)
 {
     struct rte_mbuf *m = p->m;
     p->m = NULL;
@@ -217,8 +217,6 @@ static struct rte_mbuf *payload_take(struct pkt *p)
 /* Linux's tcp_measure_rcv_mss: segments as large as the peer makes them, not merged ones. */
 static void measure_rcv_mss(struct tcb *tcb, uint32_t len)
 {
-    if (len <= tcb->rcv_mss)
-        return;
     uint32_t most = tcb->path.mtu > 40 ? tcb->path.mtu - 40u : len;
     tcb->rcv_mss = (uint16_t)RTE_MAX(RTE_MIN(len, most), (uint32_t)tcb->rcv_mss);
 }
@@ -234,23 +232,22 @@ static void schedule_ack(struct tcp *t, struct tcb *tcb)
         timers_ack_delayed(t, tcb);
 }
 
-static void data_arrived(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+static inline void data_arrived(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 {
-    measure_rcv_mss(tcb, p->data_len);
-    if (tcb->ecn != 0)
+    if (unlikely(p->data_len > tcb->rcv_mss))
+        measure_rcv_mss(tcb, p->data_len);
+    if (unlikely(tcb->ecn != 0))
         ecn_data_arrived(t, tcb, p);
-    tcb->last_data_rcv = tcp_msec(t->ctx->now);
+    tcb->last_data_rcv = t->ctx->now_ms;
 }
 
 void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     uint32_t len = p->data_len;
     struct rte_mbuf *m = payload_take(p);
-    uint32_t charge = tcb->rcvq_charge;
     data_arrived(t, tcb, p);
-    rcv_queue_append_take(t, tcb, m);
-    rcv_window_grow(t, tcb, len, tcb->rcvq_charge - charge);
-    if (tcb->ooo != 0) {
+    rcv_window_grow(t, tcb, len, rcv_queue_append_take(t, tcb, m));
+    if (unlikely(tcb->ooo != 0)) {
         bool hole = reassembly_has_hole(t, tcb);
         reassembly_deliver(t, tcb);
         tcb->ack_owed = 0; /* they were about a hole that is filled */
@@ -419,7 +416,7 @@ static void trim_repeated_syn(struct tcp *t, struct tcb *tcb, struct pkt *p)
 
 void input_steps(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
-    tcb->last_rcv = tcp_msec(t->ctx->now);
+    tcb->last_rcv = t->ctx->now_ms;
     trim_repeated_syn(t, tcb, p);
     if (step_paws(t, tcb, p) == STEP_END || step_sequence(t, tcb, p) == STEP_END)
         return;

@@ -109,8 +109,10 @@ static bool window_allows(struct tcp *t, struct tcb *tcb, uint32_t i)
 static uint32_t burst_size(struct tcp *t, struct tcb *tcb, uint32_t i, uint32_t *len)
 {
     const struct snd_rec *r = snd_rec_at(t, i);
-    uint32_t max = net_path_tso(t->net, &tcb->path), n = 1;
     *len = r->len;
+    if (likely(r->next == 0))
+        return 1;
+    uint32_t max = net_path_tso(t->net, &tcb->path), n = 1;
     if (max == 0 || tcb_is(tcb, TCB_URG_OUT) || (tcb->ecn & ECN_QUEUE_CWR) != 0 || (r->flags & SND_SYN) != 0)
         return 1;
     if (max > OUTPUT_BURST_BYTES)
@@ -129,7 +131,7 @@ static uint32_t burst_size(struct tcp *t, struct tcb *tcb, uint32_t i, uint32_t 
 
 static void went_out(struct tcp *t, struct tcb *tcb, uint32_t n)
 {
-    uint32_t now = nsec_to_usec(t->ctx->now);
+    uint32_t now = t->ctx->now_us;
     for (uint32_t k = 0; k < n; k++) {
         struct snd_rec *r = snd_rec_at(t, tcb->sndq_unsent);
         r->sent_at = now;
@@ -141,7 +143,7 @@ static void went_out(struct tcp *t, struct tcb *tcb, uint32_t n)
         if (r->len < tcb->snd_mss)
             tcb->snd_sml = tcb->snd_nxt;
     }
-    uint32_t ms = tcp_msec(t->ctx->now);
+    uint32_t ms = t->ctx->now_ms;
     tcb->last_snd = ms;
     if (ms - tcb->last_data_rcv < t->ctx->tun->tcp_delack_ms)
         tcb->flags |= TCB_PINGPONG;

@@ -15,11 +15,6 @@ static uint32_t seg_charge(const struct rte_mbuf *seg)
     return (uint32_t)sizeof *seg + seg->buf_len;
 }
 
-bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
-{
-    return tcb->rcvq_charge <= tcb->rcvbuf && t->pinned + charge <= t->pinned_soft;
-}
-
 bool rcv_queue_is_capped(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
 {
     return t->pinned + charge > (tcb->rcvq_charge < 2 * charge ? t->pinned_max : t->pinned_soft);
@@ -31,18 +26,6 @@ bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t ch
      * much and one buffer more. */
     uint64_t promised = (uint64_t)tcb->rcvbuf + 2ull * (rcv_queue_bytes(tcb) + rcv_window_left(tcb)) + charge;
     return tcb->rcvq_charge <= promised && !rcv_queue_is_capped(t, tcb, charge);
-}
-
-void rcv_queue_charge(struct tcp *t, struct tcb *tcb, uint32_t bytes)
-{
-    tcb->rcvq_charge += bytes;
-    t->pinned += bytes;
-}
-
-void rcv_queue_uncharge(struct tcp *t, struct tcb *tcb, uint32_t bytes)
-{
-    tcb->rcvq_charge -= bytes;
-    t->pinned -= bytes;
 }
 
 void rcv_chain_free(struct rte_mbuf *m)
@@ -80,11 +63,18 @@ uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, s
     return charge;
 }
 
-void rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
+uint32_t rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
 {
+    uint32_t charge = seg_charge(m);
     tcb->rcv_nxt += m->pkt_len;
-    bool squeeze = tcb->rcvq_charge > tcb->rcvbuf / 2;
-    rcv_queue_charge(t, tcb, rcv_chain_append_take(&tcb->rcvq_head, &tcb->rcvq_tail, m, squeeze));
+    if (likely(tcb->rcvq_head == NULL && m->next == NULL)) {
+        tcb->rcvq_head = tcb->rcvq_tail = m;
+    } else {
+        bool squeeze = tcb->rcvq_charge > tcb->rcvbuf / 2;
+        charge = rcv_chain_append_take(&tcb->rcvq_head, &tcb->rcvq_tail, m, squeeze);
+    }
+    rcv_queue_charge(t, tcb, charge);
+    return charge;
 }
 
 void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail,
@@ -141,6 +131,37 @@ void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const str
             iov_off = 0;
         }
     }
+}
+
+uint32_t rcv_queue_read(struct tcp *t, struct tcb *tcb, void *to, size_t len)
+{
+    struct mbuf_bin bin;
+    struct rte_mbuf *seg = tcb->rcvq_head;
+    uint32_t done = 0, pinned = 0;
+    bin.n = 0;
+    while (seg != NULL) {
+        uint32_t n = seg->data_len;
+        if (unlikely(n > len - done))
+            n = (uint32_t)(len - done);
+        memcpy((uint8_t *)to + done, rte_pktmbuf_mtod(seg, const uint8_t *), n);
+        done += n;
+        if (unlikely(n < seg->data_len)) {
+            seg->data_off = (uint16_t)(seg->data_off + n);
+            seg->data_len = (uint16_t)(seg->data_len - n);
+            break;
+        }
+        struct rte_mbuf *next = seg->next;
+        pinned += seg_charge(seg);
+        mbuf_bin_take(&bin, seg);
+        seg = next;
+    }
+    tcb->rcvq_head = seg;
+    if (seg == NULL)
+        tcb->rcvq_tail = NULL;
+    rcv_queue_uncharge(t, tcb, pinned);
+    tcb->copied_seq += done;
+    mbuf_bin_flush(&bin);
+    return done;
 }
 
 void rcv_queue_consume(struct tcp *t, struct tcb *tcb, uint32_t n)
@@ -231,7 +252,7 @@ uint64_t rcv_window_of_memory(const struct tcp *t)
 
 /* RFC 9293 section 3.8.6.2.2 by Linux's rules: nothing below a segment or a sixteenth of the buffer is
  * offered, and without scaling the window moves in whole segments. */
-uint32_t rcv_window_look(const struct tcp *t, const struct tcb *tcb, bool *capped)
+static uint32_t window_look_any(const struct tcp *t, const struct tcb *tcb, bool *capped)
 {
     uint64_t most =
         RTE_MIN((uint64_t)tcb->rcvbuf, t->pinned_soft / 2); /* a cap below SO_RCVBUF is the buffer */
@@ -252,6 +273,18 @@ uint32_t rcv_window_look(const struct tcp *t, const struct tcb *tcb, bool *cappe
     if (window + mss <= free || window > free)
         return free - free % mss;
     return mss == full && free > window + full / 2 ? free : window;
+}
+
+uint32_t rcv_window_look(const struct tcp *t, const struct tcb *tcb, bool *capped)
+{
+    /* Memory is plentiful, half of the buffer is free, and more than rcv_ssthresh allows. */
+    uint32_t unread = tcb->rcvq_charge, allowed = tcb->rcv_ssthresh;
+    if (likely(unread <= tcb->rcvbuf / 2 && allowed <= rcv_window_of_space(tcb->rcvbuf - unread) &&
+               t->pinned + 2ull * tcb->rcvbuf <= t->pinned_soft && tcb->rcv_wscale != 0)) {
+        *capped = false;
+        return round_up_pow2(allowed, tcb->rcv_wscale);
+    }
+    return window_look_any(t, tcb, capped);
 }
 
 uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb)
@@ -285,7 +318,7 @@ void rcv_window_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes, uint32_t ch
 void rcv_window_opened(struct tcp *t, struct tcb *tcb)
 {
     uint32_t left = rcv_window_left(tcb);
-    if (left * 2 > rcv_window_of_space(tcb->rcvbuf))
+    if (left * 2 > RTE_MIN(rcv_window_of_space(tcb->rcvbuf), tcb->rcv_ssthresh + (1u << tcb->rcv_wscale)))
         return;
     bool capped;
     uint32_t window = rcv_window_look(t, tcb, &capped);

@@ -8,13 +8,11 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "tcp/tcb.h"
-
-struct tcp;
+#include "tcp/tcp_private.h"
 
 /* Appends a chain of payload that begins at rcv_nxt and advances rcv_nxt. Owns m. Small ones are copied
- * into the tail room of what is there. */
-void rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m);
+ * into the tail room of what is there. What it pins in addition. */
+uint32_t rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m);
 /* The same for a chain of segments that is charged to this connection already (from reassembly). */
 void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail,
                                    uint32_t bytes);
@@ -26,14 +24,26 @@ uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, s
 void rcv_chain_free(struct rte_mbuf *m);
 void rcv_queue_purge(struct tcp *t, struct tcb *tcb);
 /* Would `charge` more bytes be within SO_RCVBUF and the worker's cap? */
-bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
+static inline bool rcv_queue_has_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
+{
+    return tcb->rcvq_charge <= tcb->rcvbuf && t->pinned + charge <= t->pinned_soft;
+}
 /* Would the worker's cap refuse it, even for data in order? */
 bool rcv_queue_is_capped(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
 /* The same for data in order: inside a window that was announced before SO_RCVBUF became smaller it is
  * accepted nevertheless, for the peer can do nothing but send it again. */
 bool rcv_queue_owes_room(const struct tcp *t, const struct tcb *tcb, uint32_t charge);
-void rcv_queue_charge(struct tcp *t, struct tcb *tcb, uint32_t bytes);
-void rcv_queue_uncharge(struct tcp *t, struct tcb *tcb, uint32_t bytes);
+static inline void rcv_queue_charge(struct tcp *t, struct tcb *tcb, uint32_t bytes)
+{
+    tcb->rcvq_charge += bytes;
+    t->pinned += bytes;
+}
+
+static inline void rcv_queue_uncharge(struct tcp *t, struct tcb *tcb, uint32_t bytes)
+{
+    tcb->rcvq_charge -= bytes;
+    t->pinned -= bytes;
+}
 
 /* Unread in-order bytes (an urgent byte held apart included). */
 static inline uint32_t rcv_queue_bytes(const struct tcb *tcb)
@@ -44,6 +54,8 @@ static inline uint32_t rcv_queue_bytes(const struct tcb *tcb)
 /* Copies [off, off+len) of the queue to iov from byte iov_off on; the caller knows it is there. */
 void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const struct iovec *iov,
                     size_t iov_off);
+/* Reads up to `len` bytes: copied, and gone. How many. */
+uint32_t rcv_queue_read(struct tcp *t, struct tcb *tcb, void *to, size_t len);
 /* The first n bytes have been read. */
 void rcv_queue_consume(struct tcp *t, struct tcb *tcb, uint32_t n);
 /* The first n bytes as a chain that the caller owns. NULL without memory (a shared boundary buffer). */

@@ -11,7 +11,7 @@
 void rcv_tuning_start(struct tcp *t, struct tcb *tcb)
 {
     tcb->tuning_seq = tcb->copied_seq;
-    tcb->tuning_at = nsec_to_usec(t->ctx->now);
+    tcb->tuning_at = t->ctx->now_us;
     uint32_t first = t->ctx->tun->tcp_initial_cwnd * tcb->snd_mss; /* what a peer like us begins with */
     tcb->tuning_bytes = first < tcb->rcv_wnd && first != 0 ? first : tcb->rcv_wnd;
 }
@@ -35,7 +35,7 @@ static void rcv_tuning_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes)
 
 void rcv_tuning_read(struct tcp *t, struct tcb *tcb)
 {
-    uint32_t now = nsec_to_usec(t->ctx->now), rtt = tcb->srtt >> 3;
+    uint32_t now = t->ctx->now_us, rtt = tcb->srtt >> 3;
     if (now - tcb->tuning_at < (rtt > RTT_MIN_US ? rtt : RTT_MIN_US))
         return;
     uint32_t bytes = tcb->copied_seq - tcb->tuning_seq;

@@ -9,11 +9,6 @@
 #include "tcp/snd_room.h"
 #include "tcp/tcp_private.h"
 
-struct snd_rec *snd_rec_at(const struct tcp *t, uint32_t index)
-{
-    return (struct snd_rec *)slab_at(&t->records, index);
-}
-
 static uint16_t charge_of(const struct rte_mbuf *seg)
 {
     return (uint16_t)((sizeof *seg + seg->buf_len + SND_CHARGE_UNIT - 1) / SND_CHARGE_UNIT);
@@ -26,9 +21,9 @@ static void rec_charge(struct tcb *tcb, struct snd_rec *r, uint32_t units)
 }
 
 /* A record at the end of the queue, for data that begins at write_seq. 0: none to be had. */
-static uint32_t rec_append(struct tcp *t, struct tcb *tcb)
+static inline uint32_t rec_append(struct tcp *t, struct tcb *tcb)
 {
-    uint32_t i = slab_alloc(&t->records);
+    uint32_t i = SLAB_ALLOC(&t->records, struct snd_rec);
     if (i == 0) {
         count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
         return 0;
@@ -52,6 +47,10 @@ static void rec_release(struct snd_rec *r)
     struct rte_mbuf *seg = r->m;
     if (seg == NULL)
         return;
+    if (likely(seg->next == NULL)) {
+        rte_pktmbuf_free_seg(seg);
+        return;
+    }
     uint32_t left = snd_rec_off(r) + r->len;
     while (seg != NULL) {
         struct rte_mbuf *next = seg->next;
@@ -79,7 +78,7 @@ static void rec_free(struct tcp *t, struct tcb *tcb, uint32_t i)
         tcb->sndq_tail = r->prev;
     if (tcb->sndq_unsent == i)
         tcb->sndq_unsent = r->next;
-    slab_free(&t->records, i);
+    SLAB_FREE(&t->records, struct snd_rec, i);
 }
 
 void snd_queue_pop(struct tcp *t, struct tcb *tcb)
@@ -87,10 +86,24 @@ void snd_queue_pop(struct tcp *t, struct tcb *tcb)
     rec_free(t, tcb, tcb->sndq_head);
 }
 
+uint8_t snd_queue_pop_all(struct tcp *t, struct tcb *tcb)
+{
+    uint8_t flags = 0;
+    for (uint32_t i = tcb->sndq_head, next; i != 0; i = next) {
+        struct snd_rec *r = snd_rec_at(t, i);
+        next = r->next;
+        flags |= r->flags;
+        rec_release(r);
+        SLAB_FREE(&t->records, struct snd_rec, i);
+    }
+    tcb->sndq_head = tcb->sndq_tail = tcb->sndq_unsent = 0;
+    tcb->sndq_charge = 0;
+    return flags;
+}
+
 void snd_queue_purge(struct tcp *t, struct tcb *tcb)
 {
-    while (tcb->sndq_head != 0)
-        rec_free(t, tcb, tcb->sndq_head);
+    snd_queue_pop_all(t, tcb);
     tcb->packets_out = tcb->sacked_out = tcb->lost_out = tcb->retrans_out = 0;
 }
 
@@ -178,12 +191,32 @@ static uint32_t rec_fill(struct tcp *t, struct tcb *tcb, struct snd_rec *r, stru
     return done;
 }
 
-size_t snd_queue_write(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int *err)
+/* A record of its own for `len` bytes, which fit one segment and one buffer. Bytes taken. */
+static uint32_t write_segment(struct tcp *t, struct tcb *tcb, const void *src, uint32_t len)
+{
+    uint32_t i = rec_append(t, tcb);
+    struct rte_mbuf *m = i != 0 ? mbuf_alloc_data(t->ctx) : NULL;
+    if (unlikely(m == NULL)) {
+        if (i != 0)
+            rec_free(t, tcb, i);
+        return 0;
+    }
+    struct snd_rec *r = snd_rec_at(t, i);
+    memcpy((uint8_t *)m->buf_addr + m->data_off, src, len);
+    m->data_len = (uint16_t)len;
+    r->m = m;
+    r->off = m->data_off;
+    r->len = (uint16_t)len;
+    rec_charge(tcb, r, charge_of(m));
+    tcb->write_seq += len;
+    return len;
+}
+
+static size_t write_any(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, size_t total,
+                        int *err)
 {
     struct iov_cursor c = {.iov = iov, .n = n};
-    size_t total = 0, done = 0;
-    for (int i = 0; i < n; i++)
-        total += iov[i].iov_len;
+    size_t done = 0;
     *err = -EAGAIN;
     while (done < total) {
         struct snd_rec *r = rec_open(t, tcb);
@@ -208,6 +241,17 @@ size_t snd_queue_write(struct tcp *t, struct tcb *tcb, const struct iovec *iov, 
     if (done < total)
         *err = -ENOBUFS;
     return done;
+}
+
+size_t snd_queue_write(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, size_t total, int *err)
+{
+    /* What comes most: one piece, behind nothing that waits. */
+    if (likely(n == 1 && tcb->sndq_unsent == 0 && total <= tcb->snd_mss && snd_room_any(t, tcb) &&
+               total <= t->ctx->data_room)) {
+        *err = -ENOBUFS;
+        return write_segment(t, tcb, iov->iov_base, (uint32_t)total);
+    }
+    return write_any(t, tcb, iov, n, total, err);
 }
 
 void snd_queue_mark_end(struct tcp *t, struct tcb *tcb, uint8_t flags)
@@ -342,7 +386,7 @@ int snd_queue_split(struct tcp *t, struct tcb *tcb, uint32_t index, uint16_t len
 {
     struct snd_rec *r = snd_rec_at(t, index);
     assert(len > 0 && len < r->len);
-    uint32_t i = slab_alloc(&t->records);
+    uint32_t i = SLAB_ALLOC(&t->records, struct snd_rec);
     if (i == 0) {
         count(&t->ctx->counters, CNT_TCP_NO_MEMORY);
         return -ENOBUFS;

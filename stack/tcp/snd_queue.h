@@ -12,9 +12,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "tcp/tcb.h"
-
-struct tcp;
+#include "tcp/tcp_private.h"
 
 enum {
     SND_SACKED = 1 << 0,  /* the peer holds it out of order */
@@ -42,7 +40,10 @@ struct snd_rec {
 
 #define SND_CHARGE_UNIT 64u
 
-struct snd_rec *snd_rec_at(const struct tcp *t, uint32_t index);
+static inline struct snd_rec *snd_rec_at(const struct tcp *t, uint32_t index)
+{
+    return SLAB_AT(&t->records, struct snd_rec, index);
+}
 
 /* Of its first byte, in m's data. Only where there is an m. */
 static inline uint32_t snd_rec_off(const struct snd_rec *r)
@@ -61,9 +62,11 @@ static inline seq_t snd_rec_end(const struct snd_rec *r)
     return r->seq + snd_rec_space(r);
 }
 
-/* Copies from iov, in segments of snd_mss; appends to the last unsent record where that has room. Bytes
- * taken; fewer when the buffer is full or a pool empty (then *err says -EAGAIN or -ENOBUFS). */
-size_t snd_queue_write(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int *err);
+/* Copies from iov (`total` bytes in all), in segments of snd_mss; appends to the last unsent record where
+ * that has room. Bytes taken; fewer when the buffer is full or a pool empty (then *err says -EAGAIN or
+ * -ENOBUFS). */
+size_t snd_queue_write(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, size_t total,
+                       int *err);
 /* The chain m as data, all or nothing. Owns m, also on failure. 0 or -ENOBUFS. */
 int snd_queue_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m);
 /* The last record ends a write. */
@@ -77,6 +80,8 @@ int snd_queue_split(struct tcp *t, struct tcb *tcb, uint32_t index, uint16_t len
 void snd_queue_trim_head(struct tcp *t, struct tcb *tcb, uint32_t n);
 /* Frees the first record. The counts of the scoreboard are the caller's business. */
 void snd_queue_pop(struct tcp *t, struct tcb *tcb);
+/* Frees all of them; the flags that any of them had. */
+uint8_t snd_queue_pop_all(struct tcp *t, struct tcb *tcb);
 void snd_queue_purge(struct tcp *t, struct tcb *tcb);
 
 #endif

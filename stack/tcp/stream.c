@@ -44,7 +44,7 @@ ssize_t tcp_send(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n,
         total += iov[i].iov_len;
     if (total == 0)
         return 0;
-    size_t done = snd_queue_write(t, tcb, iov, n, &err);
+    size_t done = snd_queue_write(t, tcb, iov, n, total, &err);
     if (done < total) {
         tcb->flags |= TCB_NO_SPACE;
         tcb_touch(t, tcb); /* what is queued may go out */
@@ -150,7 +150,15 @@ static void after_read(struct tcp *t, struct tcb *tcb, uint32_t n)
         tcb->flags &= ~(TCB_URG_RCVD | TCB_URG_VALID | TCB_URG_READ);
 }
 
-ssize_t tcp_recv(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int flags)
+static inline void read_done(struct tcp *t, struct tcb *tcb)
+{
+    if (!tcb_synchronized(tcb))
+        return;
+    rcv_tuning_read(t, tcb);
+    rcv_window_opened(t, tcb);
+}
+
+static ssize_t recv_any(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int flags)
 {
     if ((flags & MSG_OOB) != 0)
         return recv_urgent(tcb, iov, n, flags);
@@ -169,12 +177,20 @@ ssize_t tcp_recv(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n,
         rcv_queue_copy(tcb, skip, len, iov, 0);
     if ((flags & MSG_PEEK) == 0) {
         after_read(t, tcb, skip + len);
-        if (tcb_synchronized(tcb)) {
-            rcv_tuning_read(t, tcb);
-            rcv_window_opened(t, tcb);
-        }
+        read_done(t, tcb);
     }
     return len;
+}
+
+ssize_t tcp_recv(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int flags)
+{
+    if (unlikely(flags != 0 || n != 1 || tcb->rcvq_head == NULL || tcb_is(tcb, TCB_URG_RCVD)))
+        return recv_any(t, tcb, iov, n, flags);
+    /* What comes most: whatever there is, into one piece. */
+    uint32_t got = rcv_queue_read(t, tcb, iov->iov_base, iov->iov_len);
+    count_add(&t->ctx->counters, CNT_TCP_BYTES_RECEIVED, got);
+    read_done(t, tcb);
+    return got;
 }
 
 struct rte_mbuf *tcp_recv_mbuf(struct tcp *t, struct tcb *tcb, uint32_t max, int *err)
@@ -193,10 +209,7 @@ struct rte_mbuf *tcp_recv_mbuf(struct tcp *t, struct tcb *tcb, uint32_t max, int
         return NULL;
     }
     after_read(t, tcb, 0);
-    if (tcb_synchronized(tcb)) {
-        rcv_tuning_read(t, tcb);
-        rcv_window_opened(t, tcb);
-    }
+    read_done(t, tcb);
     *err = 0;
     return m;
 }

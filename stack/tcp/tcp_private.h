@@ -49,12 +49,12 @@ struct tcp {
 
 static inline struct tcb *tcb_at(const struct tcp *t, uint32_t index)
 {
-    return (struct tcb *)slab_at(&t->tcbs, index);
+    return SLAB_AT(&t->tcbs, struct tcb, index);
 }
 
 static inline uint32_t tcb_index(const struct tcp *t, const struct tcb *tcb)
 {
-    return slab_index(&t->tcbs, tcb);
+    return SLAB_INDEX(&t->tcbs, struct tcb, tcb);
 }
 
 #endif

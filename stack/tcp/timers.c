@@ -17,10 +17,15 @@
 
 /* ---- ticks ---- */
 
-uint32_t timers_tick(const struct tcp *t, uint64_t delay_us)
+static inline uint64_t timers_tick64(const struct tcp *t, uint64_t delay_us)
 {
     nsec_t at = t->ctx->now + delay_us * NSEC_PER_USEC;
-    return (uint32_t)((at + ((nsec_t)1 << WHEEL_TICK_SHIFT) - 1) >> WHEEL_TICK_SHIFT);
+    return (at + ((nsec_t)1 << WHEEL_TICK_SHIFT) - 1) >> WHEEL_TICK_SHIFT;
+}
+
+uint32_t timers_tick(const struct tcp *t, uint64_t delay_us)
+{
+    return (uint32_t)timers_tick64(t, delay_us);
 }
 
 bool timers_tick_passed(const struct tcp *t, uint32_t tick)
@@ -44,12 +49,11 @@ static uint32_t *deadline_of(struct tcb *tcb, unsigned which)
 
 void timers_start(struct tcp *t, struct tcb *tcb, unsigned which, uint64_t delay_us)
 {
-    uint32_t tick = timers_tick(t, delay_us);
-    *deadline_of(tcb, which) = tick;
+    uint64_t tick = timers_tick64(t, delay_us);
+    *deadline_of(tcb, which) = (uint32_t)tick;
     tcb->timers |= (uint8_t)which;
-    nsec_t at = timers_tick_nsec(t, tick);
-    if (!wheel_is_armed(&tcb->timer) || at < wheel_deadline(&tcb->timer))
-        wheel_arm(&t->ctx->wheel, &tcb->timer, at);
+    if (!wheel_is_armed(&tcb->timer) || tick < tcb->timer.tick)
+        wheel_arm(&t->ctx->wheel, &tcb->timer, tick << WHEEL_TICK_SHIFT);
 }
 
 void timers_stop(struct tcb *tcb, unsigned which)

@@ -54,7 +54,7 @@ static void view_fill(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t 
     v->window = rcv_window_select(t, tcb);
     if (tcb_is(tcb, TCB_TS)) {
         v->opt.has = TCP_OPT_HAS_TS;
-        v->opt.tsval = tcp_msec(t->ctx->now) + tcb->ts_offset;
+        v->opt.tsval = t->ctx->now_ms + tcb->ts_offset;
         v->opt.tsecr = tcb->ts_recent;
     }
     if (tcb->ooo != 0 && tcb_is(tcb, TCB_SACK) && room >= 12) {
@@ -113,7 +113,7 @@ static inline void frame_send_take(struct tcp *t, struct tcb *tcb, struct rte_mb
     uint8_t *tcp = net_frame_open(t->net, &tcb->path, m, end, header + len);
     tcp_emit_fixed(tcp, &v, header);
     if (likely(header > TCP_HDR_MIN))
-        tcp_emit_ts(tcp + TCP_HDR_MIN, tcp_msec(t->ctx->now) + tcb->ts_offset, tcb->ts_recent);
+        tcp_emit_ts(tcp + TCP_HDR_MIN, t->ctx->now_ms + tcb->ts_offset, tcb->ts_recent);
     net_frame_close(t->net, &tcb->path, m, tcp, header + len, header, &tcb->flow, tcb->ttl, tcb->tos);
     ack_went_out(tcb);
     count(&t->ctx->counters, CNT_TCP_OUT);

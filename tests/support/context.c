@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "support/context.h"
 
+#include "base/mbuf.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,10 +56,9 @@ void test_context_init(struct test_context *t, nsec_t now, uint64_t seed)
     test_pools_init(&pools);
     tunables_init(&t->tun);
     t->rx_pool = pools.rx;
-    t->ctx.now = now;
+    context_set_now(&t->ctx, now);
     t->ctx.tun = &t->tun;
-    t->ctx.hdr_pool = pools.hdr;
-    t->ctx.data_pool = pools.data;
+    mbuf_set_pools(&t->ctx, pools.hdr, pools.data);
     t->ctx.mem = &memory_os;
     t->ctx.n_workers = 1;
     t->ctx.log = (struct log){.sink = remember_line, .user = t, .max_level = LOG_LEVEL_DEBUG};

@@ -128,10 +128,10 @@ void bench_advance(struct net_bench *b, nsec_t by)
         if (next > end)
             break;
         if (next > b->t.ctx.now)
-            b->t.ctx.now = next;
+            context_set_now(&b->t.ctx, next);
         bench_timers(b);
     }
-    b->t.ctx.now = end;
+    context_set_now(&b->t.ctx, end);
     bench_timers(b);
 }
 

@@ -122,7 +122,7 @@ void rig_wait(struct rig *r, uint64_t ms)
     nsec_t until = c->now + ms * NSEC_PER_MSEC;
     for (;;) {
         nsec_t next = wheel_next(&c->wheel);
-        c->now = next > until ? until : next > c->now ? next : c->now;
+        context_set_now(c, next > until ? until : next > c->now ? next : c->now);
         struct wheel_node *node;
         while ((node = wheel_expire(&c->wheel, c->now)) != NULL) {
             if (node->kind == TIMER_NET)
