@@ -26,8 +26,7 @@ static inline void fast_ack(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     } else if (v->ack != tcb->snd_una || tcb->rexmt_kind == REXMT_PERSIST) {
         ack_process(t, tcb, p);
     } else {
-        tcb->snd_wl1 = v->seq;
-        tcb->snd_wl2 = v->ack;
+        window_confirm(tcb, v);
     }
 }
 

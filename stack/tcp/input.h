@@ -42,6 +42,8 @@ bool input_fast(struct tcp *t, struct tcb *tcb, struct pkt *p);
  * where it leaves nothing outstanding and nothing unsent, no window changes, and nothing was dubious. */
 void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p);
 void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p);
+/* A segment at rcv_nxt says once more what window there is. */
+void window_confirm(struct tcb *tcb, const struct tcp_view *v);
 enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p);
 /* Payload that begins at rcv_nxt. */
 void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p);

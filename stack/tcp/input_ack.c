@@ -108,6 +108,14 @@ static bool window_update(struct tcb *tcb, const struct tcp_view *v)
     return changed;
 }
 
+void window_confirm(struct tcb *tcb, const struct tcp_view *v)
+{
+    if (seq_gt(tcb->snd_wl1, v->seq)) /* what came out of order has spoken later */
+        return;
+    tcb->snd_wl1 = v->seq;
+    tcb->snd_wl2 = v->ack;
+}
+
 /* The peer answers: probing may go on for ever (RFC9293-MUST-37), and ends when the window opens. */
 static void probing_answered(struct tcp *t, struct tcb *tcb)
 {
@@ -196,8 +204,7 @@ void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
-    tcb->snd_wl1 = p->tcp.seq;
-    tcb->snd_wl2 = p->tcp.ack;
+    window_confirm(tcb, &p->tcp);
     space_freed(t, tcb, was_writeable);
     if (congestion_wants_acks(tcb))
         recovery_on_ack(t, tcb, &e);
