@@ -48,16 +48,18 @@ void engine_fini(struct engine *e)
 }
 
 /* Hands what the transports noticed to the epolls that watch. */
-static void dispatch_ready(struct engine *e)
+static unsigned dispatch_ready(struct engine *e)
 {
     struct endpoint *ep;
-    while ((ep = ready_list_pop(&e->w->ctx.ready)) != NULL) {
+    unsigned n = 0;
+    for (; (ep = ready_list_pop(&e->w->ctx.ready)) != NULL; n++) {
         struct sock *s = ep->owner;
         uint32_t events = ep->events;
         ep->events = 0;
         if (s != NULL && s->file.watches != 0)
             epoll_file_event(e, &s->file, events);
     }
+    return n;
 }
 
 static void wake_owners(struct engine *e)
@@ -75,7 +77,7 @@ unsigned engine_round(struct engine *e)
     nsec_t now = e->ops->now(e->user);
     worker_poll_output(e->w, now);
     unsigned done = worker_poll_input(e->w, now);
-    dispatch_ready(e);
+    done += dispatch_ready(e);
     if (done > 0) {
         e->worked++;
         if (e->w->group != NULL)

@@ -5,6 +5,7 @@
 #ifndef PLX_POSIX_ENGINE_H
 #define PLX_POSIX_ENGINE_H
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "base/slab.h"
@@ -76,6 +77,30 @@ static inline nsec_t engine_now(const struct engine *e)
 static inline bool engine_stopping(const struct engine *e)
 {
     return e->stop != NULL && atomic_load_explicit(e->stop, memory_order_relaxed) != 0;
+}
+
+/* Rounds until `look` finds something (its result), for `timeout` ms at most (0 then; below 0: without end),
+ * or until the engine stops (-EINTR). It looks after the first round and after each in which something was
+ * done. */
+static inline int engine_wait_events(struct engine *e, int timeout, int (*look)(struct engine *e, void *arg),
+                                     void *arg)
+{
+    nsec_t deadline = 0;
+    for (bool first = true;; first = false) {
+        unsigned done = engine_round(e);
+        if (__builtin_expect(engine_stopping(e), 0))
+            return -EINTR;
+        int n = first || done > 0 ? look(e, arg) : 0;
+        if (n > 0 || timeout == 0)
+            return n;
+        nsec_t now = engine_now(e);
+        if (first)
+            deadline = timeout < 0 ? NSEC_NEVER : now + (nsec_t)timeout * NSEC_PER_MSEC;
+        if (now >= deadline)
+            return 0;
+        if (done == 0)
+            engine_idle(e, deadline);
+    }
 }
 
 static inline struct tcp *engine_tcp(struct engine *e)

@@ -301,6 +301,18 @@ static int epoll_collect(struct engine *e, struct epoll *ep, struct epoll_event 
     return n;
 }
 
+struct epoll_round {
+    struct epoll *ep;
+    struct epoll_event *out;
+    int max;
+};
+
+static int epoll_look(struct engine *e, void *arg)
+{
+    struct epoll_round *r = arg;
+    return epoll_collect(e, r->ep, r->out, r->max);
+}
+
 int epoll_wait_events(struct engine *e, int epfd, struct epoll_event *out, int max, int timeout)
 {
     struct file *f = fdtable_get(&e->fds, epfd);
@@ -313,20 +325,6 @@ int epoll_wait_events(struct engine *e, int epfd, struct epoll_event *out, int m
     if (f->kind != FILE_EPOLL)
         return -EINVAL;
 
-    nsec_t deadline = 0;
-    for (bool first = true;; first = false) {
-        unsigned done = engine_round(e);
-        if (engine_stopping(e))
-            return -EINTR;
-        int n = epoll_collect(e, (struct epoll *)f, out, max);
-        if (n > 0 || timeout == 0)
-            return n;
-        nsec_t now = engine_now(e);
-        if (first)
-            deadline = timeout < 0 ? NSEC_NEVER : now + (nsec_t)timeout * NSEC_PER_MSEC;
-        if (now >= deadline)
-            return 0;
-        if (done == 0)
-            engine_idle(e, deadline);
-    }
+    struct epoll_round r = {.ep = (struct epoll *)f, .out = out, .max = max};
+    return engine_wait_events(e, timeout, epoll_look, &r);
 }

@@ -9,10 +9,17 @@ _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLPRI == EPOLLPRI &
                    POLLWRNORM == EPOLLWRNORM,
                "levels are passed on as they are");
 
-static int poll_collect(struct engine *e, struct pollfd *fds, nfds_t n)
+struct poll_round {
+    struct pollfd *fds;
+    nfds_t n;
+};
+
+static int poll_look(struct engine *e, void *arg)
 {
+    const struct poll_round *r = arg;
+    struct pollfd *fds = r->fds;
     int ready = 0;
-    for (nfds_t i = 0; i < n; i++) {
+    for (nfds_t i = 0; i < r->n; i++) {
         fds[i].revents = 0;
         if (fds[i].fd < 0)
             continue;
@@ -33,20 +40,6 @@ int poll_wait_events(struct engine *e, struct pollfd *fds, nfds_t n, int timeout
     if (fds == NULL && n > 0)
         return -EFAULT;
 
-    nsec_t deadline = 0;
-    for (bool first = true;; first = false) {
-        unsigned done = engine_round(e);
-        if (engine_stopping(e))
-            return -EINTR;
-        int ready = first || done > 0 ? poll_collect(e, fds, n) : 0;
-        if (ready > 0 || timeout == 0)
-            return ready;
-        nsec_t now = engine_now(e);
-        if (first)
-            deadline = timeout < 0 ? NSEC_NEVER : now + (nsec_t)timeout * NSEC_PER_MSEC;
-        if (now >= deadline)
-            return 0;
-        if (done == 0)
-            engine_idle(e, deadline);
-    }
+    struct poll_round r = {fds, n};
+    return engine_wait_events(e, timeout, poll_look, &r);
 }

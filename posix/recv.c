@@ -16,13 +16,6 @@ static bool may_wait(const struct sock *s, int flags)
     return !s->file.nonblock && (flags & MSG_DONTWAIT) == 0;
 }
 
-static inline ssize_t received(struct engine *e, ssize_t n)
-{
-    if (n > 0)
-        count_add(engine_counters(e), CNT_SOCK_RX_BYTES, (uint64_t)n);
-    return n;
-}
-
 /* ---- streams ---- */
 
 /* How many bytes a blocking call waits for: socket(7) SO_RCVLOWAT, recv(2) MSG_WAITALL. */
@@ -104,7 +97,7 @@ static inline ssize_t stream_recv(struct engine *e, struct sock *s, const struct
     /* Out-of-band data is never waited for. */
     if (__builtin_expect(!all && (r > 0 || r == -EAGAIN) && may_wait(s, flags) && (flags & MSG_OOB) == 0, 0))
         r = stream_recv_wait(e, s, iov, n, len, flags, r);
-    return received(e, r);
+    return r;
 }
 
 /* ---- datagrams ---- */
@@ -140,7 +133,7 @@ static ssize_t datagram_recvfrom(struct engine *e, struct sock *s, const struct 
     if (err != 0)
         return err;
     size_t copied = (size_t)r < len ? (size_t)r : len;
-    received(e, (ssize_t)copied);
+    count_add(engine_counters(e), CNT_UDP_BYTES_RECEIVED, copied);
     if ((size_t)r > len)
         *out_flags |= MSG_TRUNC;
     return (flags & MSG_TRUNC) != 0 ? r : (ssize_t)copied;
@@ -275,7 +268,8 @@ struct rte_mbuf *sock_recv_mbuf(struct engine *e, int fd, size_t max, int flags,
     for (;;) {
         struct rte_mbuf *m = mbuf_try(e, s, max, &src, &port, err);
         if (m != NULL) {
-            received(e, m->pkt_len);
+            if (!sock_is_tcp(s))
+                count_add(engine_counters(e), CNT_UDP_BYTES_RECEIVED, m->pkt_len);
             sockaddr_write(sa, alen, &src, port);
             return m;
         }

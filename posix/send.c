@@ -13,10 +13,10 @@ static bool may_wait(const struct sock *s, int flags)
     return !s->file.nonblock && (flags & MSG_DONTWAIT) == 0;
 }
 
-static inline ssize_t sent(struct engine *e, ssize_t n)
+static inline ssize_t datagram_sent(struct engine *e, ssize_t n)
 {
     if (n > 0)
-        count_add(engine_counters(e), CNT_SOCK_TX_BYTES, (uint64_t)n);
+        count_add(engine_counters(e), CNT_UDP_BYTES_SENT, (uint64_t)n);
     return n;
 }
 
@@ -58,7 +58,7 @@ static inline ssize_t stream_send(struct engine *e, struct sock *s, const struct
     ssize_t r = tcp_send(engine_tcp(e), s->tcb, iov, n, flags & TCP_FLAGS);
     if (__builtin_expect(r != (ssize_t)len && (r >= 0 || r == -EAGAIN) && may_wait(s, flags), 0))
         r = stream_send_rest(e, s, iov, n, r > 0 ? (size_t)r : 0, flags);
-    return sent(e, r);
+    return r;
 }
 
 static ssize_t datagram_send(struct engine *e, struct sock *s, const struct iovec *iov, int n, int flags,
@@ -81,7 +81,7 @@ static ssize_t datagram_send(struct engine *e, struct sock *s, const struct iove
     for (;;) {
         ssize_t r = udp_send(engine_udp(e), s->udp, iov, n, sa != NULL ? &addr : NULL, port);
         if (r != -EAGAIN || !may_wait(s, flags))
-            return sent(e, r);
+            return datagram_sent(e, r);
         if (deadline == 0)
             deadline = sock_deadline(e, s->sndtimeo_ms);
         int waited = sock_wait(e, s, EPOLLOUT, deadline);
@@ -167,7 +167,7 @@ static ssize_t chain_send(struct engine *e, struct sock *s, struct rte_mbuf *m, 
         }
     }
     ssize_t r = tcp_send_take(engine_tcp(e), s->tcb, m);
-    return sent(e, r < 0 ? r : (ssize_t)len);
+    return r < 0 ? r : (ssize_t)len;
 }
 
 static ssize_t packet_send(struct engine *e, struct sock *s, struct rte_mbuf *m, const struct sockaddr *sa,
@@ -184,7 +184,7 @@ static ssize_t packet_send(struct engine *e, struct sock *s, struct rte_mbuf *m,
         rte_pktmbuf_free(m);
         return err;
     }
-    return sent(e, udp_send_take(engine_udp(e), s->udp, m, sa != NULL ? &addr : NULL, port));
+    return datagram_sent(e, udp_send_take(engine_udp(e), s->udp, m, sa != NULL ? &addr : NULL, port));
 }
 
 ssize_t sock_send_mbuf_take(struct engine *e, int fd, struct rte_mbuf *m, int flags,

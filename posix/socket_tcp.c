@@ -83,7 +83,6 @@ int sock_accept(struct engine *e, int fd, struct sockaddr *addr, socklen_t *len,
     int conn = accept_install(e, s, tcb, flags);
     if (conn < 0)
         return conn;
-    count(engine_counters(e), CNT_SOCK_ACCEPTED);
     if (addr != NULL && sock_getpeername(e, conn, addr, len) != 0) {
         sock_close(e, conn); /* reset before it was accepted: as on Linux its name is gone */
         return -ECONNABORTED;

@@ -95,8 +95,10 @@ void plx_summary(FILE *out)
     fprintf(out,
             "plx: connections: %" PRIu64 " accepted, %" PRIu64 " opened; bytes: %" PRIu64
             " received, %" PRIu64 " sent; packets: %" PRIu64 " received, %" PRIu64 " sent\n",
-            stack_value(CNT_SOCK_ACCEPTED), stack_value(CNT_SOCK_CONNECTED), stack_value(CNT_SOCK_RX_BYTES),
-            stack_value(CNT_SOCK_TX_BYTES), stack_value(CNT_RX_PACKETS), stack_value(CNT_TX_PACKETS));
+            stack_value(CNT_TCP_ACCEPTED), stack_value(CNT_SOCK_CONNECTED),
+            stack_value(CNT_TCP_BYTES_RECEIVED) + stack_value(CNT_UDP_BYTES_RECEIVED),
+            stack_value(CNT_TCP_BYTES_SENT) + stack_value(CNT_UDP_BYTES_SENT), stack_value(CNT_RX_PACKETS),
+            stack_value(CNT_TX_PACKETS));
     summary_of_workers(out);
     fputs("plx: drops:", out);
     for (unsigned i = 0; plx_counter(i, &c) == 0; i++)

@@ -84,9 +84,9 @@ static void worker_forward(struct worker *w, uint16_t owner, struct rte_mbuf *m,
 }
 
 /* Does it belong to another worker? Then it is on its way there. */
-static bool worker_forwarded(struct worker *w, struct pkt *p, enum verdict v)
+static bool worker_forwarded_in_group(struct worker *w, struct pkt *p, enum verdict v)
 {
-    if (w->group == NULL || (p->flags & (PKT_FORWARDED | PKT_BROADCAST | PKT_MULTICAST)) != 0)
+    if ((p->flags & (PKT_FORWARDED | PKT_BROADCAST | PKT_MULTICAST)) != 0)
         return false;
     struct flow_key flow = worker_flow(p, v);
     uint16_t owner = steer_owner(w->ctx.steer, &flow);
@@ -94,6 +94,11 @@ static bool worker_forwarded(struct worker *w, struct pkt *p, enum verdict v)
         return false;
     worker_forward(w, owner, p->m, p->netif);
     return true;
+}
+
+static inline bool worker_forwarded(struct worker *w, struct pkt *p, enum verdict v)
+{
+    return unlikely(w->group != NULL) && worker_forwarded_in_group(w, p, v);
 }
 
 /* What every worker has to see, such as ARP: a copy to each of the others. */
@@ -110,17 +115,9 @@ static void worker_share_borrow(struct worker *w, const struct rte_mbuf *m, uint
     }
 }
 
-static void worker_dispatch(struct worker *w, struct pkt *p, enum verdict v)
+/* What neither transport has taken. */
+static __attribute__((noinline)) void worker_settle(struct worker *w, struct pkt *p, enum verdict v)
 {
-    if (v == VERDICT_TCP) {
-        if (worker_forwarded(w, p, v))
-            return;
-        v = tcp_input(&w->tcp, p);
-    } else if (v == VERDICT_UDP) {
-        if (worker_forwarded(w, p, v))
-            return;
-        v = udp_input(&w->udp, p);
-    }
     switch (v) {
     case VERDICT_DROP:
         worker_drop(w, p->m, (enum counter)p->drop);
@@ -144,7 +141,17 @@ static void worker_dispatch(struct worker *w, struct pkt *p, enum verdict v)
     }
 }
 
-static void worker_input(struct worker *w, struct rte_mbuf *m, uint8_t netif, uint8_t flags)
+static inline void worker_dispatch(struct worker *w, struct pkt *p, enum verdict v)
+{
+    if (likely(v == VERDICT_TCP))
+        v = worker_forwarded(w, p, v) ? VERDICT_DONE : tcp_input(&w->tcp, p);
+    else if (v == VERDICT_UDP)
+        v = worker_forwarded(w, p, v) ? VERDICT_DONE : udp_input(&w->udp, p);
+    if (unlikely(v != VERDICT_DONE))
+        worker_settle(w, p, v);
+}
+
+static inline void worker_input(struct worker *w, struct rte_mbuf *m, uint8_t netif, uint8_t flags)
 {
     struct pkt p;
     p.m = m;

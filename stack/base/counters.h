@@ -65,6 +65,8 @@
     /* udp */                                                                                        \
     COUNTER(UDP_IN, "udp.in", "datagrams delivered to sockets")                                      \
     COUNTER(UDP_OUT, "udp.out", "datagrams sent")                                                    \
+    COUNTER(UDP_BYTES_RECEIVED, "udp.bytes_received", "bytes that applications have read")           \
+    COUNTER(UDP_BYTES_SENT, "udp.bytes_sent", "bytes that applications have given to send")          \
     COUNTER(DROP_UDP_MALFORMED, "drop.udp.malformed", "UDP header invalid")                          \
     COUNTER(DROP_UDP_CHECKSUM, "drop.udp.checksum", "UDP checksum wrong")                            \
     COUNTER(DROP_UDP_NO_PORT, "drop.udp.no_port", "no socket on that port")                          \
@@ -138,10 +140,7 @@
     COUNTER(DROP_TCP_MALFORMED, "drop.tcp.malformed", "TCP header or options invalid")               \
     COUNTER(DROP_TCP_CHECKSUM, "drop.tcp.checksum", "TCP checksum wrong")                            \
     /* sockets */                                                                                    \
-    COUNTER(SOCK_ACCEPTED, "sock.accepted", "connections given to accept")                           \
-    COUNTER(SOCK_CONNECTED, "sock.connected", "connections opened by connect")                       \
-    COUNTER(SOCK_RX_BYTES, "sock.rx_bytes", "bytes given to the application")                        \
-    COUNTER(SOCK_TX_BYTES, "sock.tx_bytes", "bytes taken from the application")
+    COUNTER(SOCK_CONNECTED, "sock.connected", "connections opened by connect")
 /* clang-format on */
 
 enum counter {

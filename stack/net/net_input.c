@@ -3,6 +3,7 @@
 #include "net/net_private.h"
 #include "wire/icmp4.h"
 #include "wire/tcp.h"
+#include "wire/tcp4.h"
 #include "wire/udp.h"
 
 static enum verdict transport_input(struct net *n, struct pkt *p)
@@ -57,13 +58,18 @@ static bool destination_accept(struct net *n, const struct netif *nif, struct pk
     return true;
 }
 
-/* The common case in a few comparisons: one host to our only address. */
+/* Credible, where there is no other address of ours than `dst`. */
+static inline bool source_plain(const struct netif *nif, uint32_t src, uint32_t dst)
+{
+    return ip4_is_host(src) && src != dst && src != nif->addr[0].broadcast;
+}
+
+/* One host to our only address. */
 static inline bool addresses_plain(const struct net *n, const struct netif *nif, const struct pkt *p)
 {
     uint32_t src = ip_addr_get_v4(&p->src), dst = ip_addr_get_v4(&p->dst);
     return dst == ip_addr_get_v4(&nif->addr[0].addr) && nif->n_addrs == 1 && n->n_netifs == 1 &&
-           (p->flags & (PKT_BROADCAST | PKT_MULTICAST)) == 0 && ip4_is_host(src) && src != dst &&
-           src != nif->addr[0].broadcast;
+           (p->flags & (PKT_BROADCAST | PKT_MULTICAST)) == 0 && source_plain(nif, src, dst);
 }
 
 /* RFC 815; afterwards p is the whole datagram. */
@@ -108,6 +114,10 @@ static enum verdict arp_frame_input(struct net *n, struct pkt *p)
 enum verdict net_input(struct net *n, struct pkt *p)
 {
     const struct netif *nif = &n->netif[p->netif];
+    if (likely(nif->has_link && n->n_netifs == 1 && nif->n_addrs == 1 &&
+               tcp4_parse(p, nif->mac, ip_addr_get_v4(&nif->addr[0].addr)) &&
+               source_plain(nif, ip_addr_get_v4(&p->src), ip_addr_get_v4(&p->dst))))
+        return VERDICT_TCP;
     if (unlikely(!pkt_pull(p, PKT_HEADERS_MAX, n->ctx->hdr_pool)))
         return VERDICT_DROP;
     if (!nif->has_link) {

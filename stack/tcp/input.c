@@ -25,18 +25,38 @@ static void input_unknown(struct tcp *t, struct pkt *p, const struct flow_key *f
     transmit_reset_for(t, p);
 }
 
+static inline bool flow_is(const struct flow_key *f, const struct pkt *p)
+{
+    return f->rport == p->tcp.sport && f->remote.q[1] == p->src.q[1] && f->lport == p->tcp.dport &&
+           f->local.q[1] == p->dst.q[1] && f->remote.q[0] == p->src.q[0] && f->local.q[0] == p->dst.q[0];
+}
+
+static inline enum verdict input_done(struct pkt *p)
+{
+    if (unlikely(p->drop != 0))
+        return VERDICT_DROP;
+    if (p->m != NULL)
+        rte_pktmbuf_free(p->m);
+    return VERDICT_DONE;
+}
+
 enum verdict tcp_input(struct tcp *t, struct pkt *p)
 {
     count(&t->ctx->counters, CNT_TCP_IN);
     if ((p->flags & (PKT_BROADCAST | PKT_MULTICAST)) != 0) /* RFC9293-MUST-57 */
         return pkt_drop(p, CNT_DROP_TCP_BROADCAST);
+    p->drop = 0;
+    if (likely(t->last != NULL && flow_is(&t->last->flow, p))) {
+        input_tcb(t, t->last, p);
+        return input_done(p);
+    }
     struct flow_key f = {p->dst, p->src, p->tcp.dport, p->tcp.sport};
     uint32_t hash = table_hash(&t->table, &f);
     conn_ref ref = table_find(&t->table, &f, hash);
-    p->drop = 0;
     switch (ref == 0 ? 0 : conn_kind(ref)) {
     case CONN_TCB:
-        input_tcb(t, tcb_at(t, conn_index(ref)), p);
+        t->last = tcb_at(t, conn_index(ref));
+        input_tcb(t, t->last, p);
         break;
     case CONN_HALF_OPEN:
         input_half_open(t, conn_index(ref), p);
@@ -48,9 +68,5 @@ enum verdict tcp_input(struct tcp *t, struct pkt *p)
         input_unknown(t, p, &f, hash);
         break;
     }
-    if (p->drop != 0)
-        return VERDICT_DROP;
-    if (p->m != NULL)
-        rte_pktmbuf_free(p->m);
-    return VERDICT_DONE;
+    return input_done(p);
 }

@@ -234,14 +234,26 @@ int tcp_state_linux(const struct tcb *tcb)
     return map[tcb->state];
 }
 
+#define POLL_SPECIAL                                                                                         \
+    (TCB_ENDED | TCB_FIN_RCVD | TCB_SHUT_RD | TCB_FIN_QUEUED | TCB_NO_SPACE | TCB_URG_RCVD | TCB_URG_VALID)
+
 static bool stream_readable(const struct tcb *tcb)
 {
     uint32_t held_apart = tcp_at_mark(tcb) && !tcb_is(tcb, TCB_OOBINLINE) ? 1 : 0;
     return rcv_queue_bytes(tcb) > held_apart;
 }
 
+/* Established both ways, and nothing special about it. */
+static inline uint32_t poll_open(const struct tcp *t, const struct tcb *tcb)
+{
+    uint32_t mask = snd_room_writeable(t, tcb) ? EPOLLOUT | EPOLLWRNORM : 0;
+    return tcb->rcv_nxt != tcb->copied_seq ? mask | EPOLLIN | EPOLLRDNORM : mask;
+}
+
 uint32_t tcp_poll(const struct tcp *t, const struct tcb *tcb)
 {
+    if (likely(tcb->state == TCP_S_ESTABLISHED && tcb->error == 0 && !tcb_is(tcb, POLL_SPECIAL)))
+        return poll_open(t, tcb);
     uint32_t mask = 0;
     bool ended = tcb_is(tcb, TCB_ENDED);
     bool rcv_shut = ended || tcb_is(tcb, TCB_FIN_RCVD | TCB_SHUT_RD);

@@ -173,4 +173,5 @@ void tcb_leave_table(struct tcp *t, struct tcb *tcb)
         return;
     table_remove(&t->table, table_hash(&t->table, &tcb->flow), conn_make(CONN_TCB, tcb_index(t, tcb)));
     tcb->flags &= ~TCB_IN_TABLE;
+    tcb_forget_last(t, tcb);
 }

@@ -34,7 +34,9 @@ struct tcp {
     struct syn_cookies syn_cookies;
     struct time_wait_list time_wait;
     struct rcv_wait rcv_wait;
-    uint32_t ooo_head, ooo_tail;         /* assemblies that hold data, longest first; 0: none */
+    uint32_t ooo_head, ooo_tail; /* assemblies that hold data, longest first; 0: none */
+    struct tcb
+        *last; /* whose segment came last, while it is in the table: perhaps the next one is its own, too */
     uint32_t touched_head, touched_tail; /* tcb indices, 0: none */
     uint32_t default_opts;
     uint64_t pinned;      /* bytes of packet buffers held by receive queues and reassembly */
@@ -50,6 +52,13 @@ struct tcp {
 static inline struct tcb *tcb_at(const struct tcp *t, uint32_t index)
 {
     return SLAB_AT(&t->tcbs, struct tcb, index);
+}
+
+/* It is no longer what its flow finds. */
+static inline void tcb_forget_last(struct tcp *t, const struct tcb *tcb)
+{
+    if (t->last == tcb)
+        t->last = NULL;
 }
 
 static inline uint32_t tcb_index(const struct tcp *t, const struct tcb *tcb)

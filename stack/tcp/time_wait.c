@@ -139,6 +139,7 @@ void time_wait_enter(struct tcp *t, struct tcb *tcb)
         table_replace(&t->table, table_hash(&t->table, &tcb->flow), conn_make(CONN_TCB, tcb_index(t, tcb)),
                       conn_make(CONN_TIME_WAIT, slab_index(&t->time_wait.slab, w)));
         tcb->flags &= ~TCB_IN_TABLE;
+        tcb_forget_last(t, tcb);
         list_append(t, w);
         if (!wheel_is_armed(&t->time_wait.timer))
             timer_rearm(t);

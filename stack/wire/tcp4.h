@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The frame that comes most, parsed in one go: Ethernet to us, IPv4 without options or padding and in one
+ * piece, TCP with timestamps or without options. Nothing is decided here that ether_parse, ip4_parse and
+ * tcp_parse would decide otherwise; whatever is not so plain, right or wrong, is theirs. */
+#ifndef PLX_WIRE_TCP4_H
+#define PLX_WIRE_TCP4_H
+
+#include <netinet/in.h>
+
+#include "wire/checksum.h"
+#include "wire/ether.h"
+#include "wire/ip4.h"
+#include "wire/tcp.h"
+
+/* Has the device verified both checksums, or are both right? False also where it said anything else. */
+static inline bool tcp4_checksums_good(const struct pkt *p, const struct ip4_hdr *ip)
+{
+    const uint64_t mask = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    uint64_t said = p->m->ol_flags & mask;
+    if (likely(said == (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)))
+        return true;
+    return said == 0 && checksum_fold(checksum_words5(ip)) == 0xffff && pkt_transport_checksum_computed(p);
+}
+
+/* Everything that the three parsers fill in; p->m and p->flags are set. `mac` and `addr` (network order) are
+ * ours. False: ask them; p's other fields mean nothing then. */
+static inline bool tcp4_parse(struct pkt *p, const uint8_t mac[6], uint32_t addr)
+{
+    const struct rte_mbuf *m = p->m;
+    const struct ether_hdr *e = rte_pktmbuf_mtod(m, const struct ether_hdr *);
+    const struct ip4_hdr *ip = (const struct ip4_hdr *)(e + 1);
+    const struct tcp_hdr *h = (const struct tcp_hdr *)(ip + 1);
+    if (unlikely(m->data_len < sizeof *e + sizeof *ip + TCP_HDR_MIN ||
+                 (m->next != NULL && m->data_len < PKT_HEADERS_MAX)))
+        return false;
+    uint32_t total = m->pkt_len - (uint32_t)sizeof *e, header = (h->data_offset >> 4) * 4u;
+    if (unlikely(memcmp(e->dst, mac, 6) != 0 || (e->src[0] & 1) != 0 || e->type != htons(ETHER_TYPE_IP4) ||
+                 ip->version_ihl != 0x45 || ntohs(ip->total_length) != total || ip4_is_fragment(ip) ||
+                 ip->proto != IPPROTO_TCP || ip->dst != addr))
+        return false;
+    if (likely(header == TCP_HDR_MIN + TCP_TS_SPACE)) {
+        const uint8_t *opt = (const uint8_t *)(h + 1);
+        if (unlikely(total < sizeof *ip + header || tcp_get32(opt) != 0x0101080a))
+            return false;
+        p->tcp.opt.has = TCP_OPT_HAS_TS;
+        p->tcp.opt.tsval = tcp_get32(opt + 4);
+        p->tcp.opt.tsecr = tcp_get32(opt + 8);
+    } else if (header == TCP_HDR_MIN) {
+        p->tcp.opt.has = 0;
+    } else {
+        return false;
+    }
+    p->src = ip_addr_v4(ip->src);
+    p->dst = ip_addr_v4(ip->dst);
+    p->l3_off = sizeof *e;
+    p->l4_off = sizeof *e + sizeof *ip;
+    p->data_off = (uint16_t)(sizeof *e + sizeof *ip + header);
+    p->data_len = total - (uint32_t)sizeof *ip - header;
+    p->proto = IPPROTO_TCP;
+    p->ttl = ip->ttl;
+    p->tos = ip->tos;
+    p->tcp.sport = ntohs(h->sport);
+    p->tcp.dport = ntohs(h->dport);
+    p->tcp.seq = ntohl(h->seq);
+    p->tcp.ack = ntohl(h->ack);
+    p->tcp.flags = h->flags;
+    p->tcp.window = ntohs(h->window);
+    p->tcp.urgent = ntohs(h->urgent);
+    return tcp4_checksums_good(p, ip);
+}
+
+#endif
