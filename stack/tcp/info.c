@@ -33,7 +33,7 @@ static void info_fill(const struct tcp *t, const struct tcb *tcb, struct tcp_inf
     out->tcpi_snd_wscale = tcb->snd_wscale & 15;
     out->tcpi_rcv_wscale = tcb->rcv_wscale & 15;
     out->tcpi_rto = rtt_rto_backed_off(t, tcb);
-    out->tcpi_ato = (tcb->timers & TIMER_DELACK) != 0 ? t->ctx->tun->tcp_delack_ms * USEC_PER_MSEC : 0;
+    out->tcpi_ato = (tcb->timers & TIMER_DELACK_ANY) != 0 ? t->ctx->tun->tcp_delack_ms * USEC_PER_MSEC : 0;
     out->tcpi_snd_mss = tcb->snd_mss;
     out->tcpi_rcv_mss = tcb->rcv_mss;
     if (tcb->state == TCP_S_LISTEN) { /* as Linux: the accept queue's length and bound */

@@ -193,21 +193,34 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 
 void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 {
-    struct ack_event e = {.advanced = true, .acked = tcb->packets_out, .delivered = tcb->packets_out};
+    const struct tcp_view *v = &p->tcp;
+    struct ack_event e = {
+        .ack = v->ack,
+        .acked = tcb->packets_out,
+        .delivered = tcb->packets_out,
+        .advanced = true,
+        .moved = v->ack - tcb->snd_una,
+        .has_ecr = (v->opt.has & TCP_OPT_HAS_TS) != 0 && v->opt.tsecr != 0,
+        .ecr = v->opt.tsecr,
+    };
+    struct ack_rtt rtt = {.oldest = t->ctx->now_us - snd_rec_at(t, tcb->sndq_head)->sent_at,
+                          .latest = t->ctx->now_us - snd_rec_at(t, tcb->sndq_tail)->sent_at};
     bool was_writeable = writeable(tcb);
-    uint32_t rtt_us = t->ctx->now_us - snd_rec_at(t, tcb->sndq_head)->sent_at;
-    uint8_t flags = snd_queue_pop_all(t, tcb);
+    if (unlikely((snd_queue_pop_all(t, tcb) & SND_EVER) != 0))
+        rtt.oldest = rtt.latest = UINT32_MAX;
     tcb->packets_out = 0;
-    tcb->snd_una = p->tcp.ack;
-    e.rtt_us = ack_measure(t, tcb, p, (flags & SND_EVER) != 0 ? UINT32_MAX : rtt_us);
-    timers_data_acked(t, tcb);
+    tcb->snd_una = v->ack;
+    tcb->retries = 0;
+    tcb->retrans_since = 0;
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
-    window_confirm(tcb, &p->tcp);
     space_freed(t, tcb, was_writeable);
+    window_confirm(tcb, v);
+    e.rtt_us = ack_measure(t, tcb, &e, rtt);
     if (congestion_wants_acks(tcb))
         recovery_on_ack(t, tcb, &e);
+    timers_data_acked(t, tcb);
 }
 
 void input_established(struct tcp *t, struct tcb *tcb)

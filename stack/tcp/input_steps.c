@@ -229,7 +229,7 @@ static void schedule_ack(struct tcp *t, struct tcb *tcb)
     if (tcb->rcv_nxt - tcb->rcv_wup > tcb->rcv_mss || (tcb->quick_acks > 0 && !tcb_is(tcb, TCB_PINGPONG)))
         tcb->flags |= TCB_ACK_NOW;
     else
-        timers_ack_delayed(t, tcb);
+        tcb->timers |= TIMER_DELACK_OWED;
 }
 
 static inline void data_arrived(struct tcp *t, struct tcb *tcb, const struct pkt *p)

@@ -27,9 +27,11 @@ static seq_t window_end(const struct tcb *tcb)
 
 /* One record as one segment. Where a large one needs a buffer that is not to be had (all of them may be in
  * send queues, waiting for just this), as much as a header buffer holds goes out instead. */
-static int send_one(struct tcp *t, struct tcb *tcb, uint32_t i)
+static inline int send_one(struct tcp *t, struct tcb *tcb, uint32_t i)
 {
     const struct snd_rec *r = snd_rec_at(t, i);
+    if (likely(transmit_in_place(t, tcb, r, rec_wire_flags(r))))
+        return 0;
     int rc = transmit_records(t, tcb, i, 1, r->len, rec_wire_flags(r));
     if (rc != -ENOBUFS || r->len <= TRANSMIT_COPY_MAX || snd_queue_split(t, tcb, i, TRANSMIT_COPY_MAX) != 0)
         return rc;
@@ -228,6 +230,8 @@ void output_run(struct tcp *t, struct tcb *tcb)
     }
     if (tcb_is(tcb, TCB_ACK_NOW))
         transmit_bare(t, tcb, tcb->snd_nxt, TCP_ACK);
+    if ((tcb->timers & TIMER_DELACK_OWED) != 0)
+        timers_ack_delayed(t, tcb);
 }
 
 static bool tail_probe_new(struct tcp *t, struct tcb *tcb)

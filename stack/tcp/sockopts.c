@@ -265,7 +265,7 @@ static int set_quickack(struct tcp *t, struct tcb *tcb, int v)
     }
     tcb->flags &= ~TCB_PINGPONG;
     options_quick_acks(t, tcb);
-    if ((tcb->timers & TIMER_DELACK) != 0) {
+    if ((tcb->timers & TIMER_DELACK_ANY) != 0) {
         tcb->flags |= TCB_ACK_NOW;
         tcb_touch(t, tcb);
     }

@@ -200,6 +200,7 @@ void timers_window_closed(struct tcp *t, struct tcb *tcb)
 
 void timers_ack_delayed(struct tcp *t, struct tcb *tcb)
 {
+    tcb->timers &= (uint8_t)~TIMER_DELACK_OWED;
     if ((tcb->timers & TIMER_DELACK) == 0)
         timers_start(t, tcb, TIMER_DELACK, (uint64_t)t->ctx->tun->tcp_delack_ms * USEC_PER_MSEC);
 }

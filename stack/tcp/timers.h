@@ -15,7 +15,9 @@ struct tcb;
 enum {
     TIMER_REXMT = 1 << 0, /* retransmission or zero-window probe, see tcb.rexmt_kind */
     TIMER_DELACK = 1 << 1,
-    TIMER_SLOW = 1 << 2, /* keepalive; FIN-WAIT-2 of an orphan */
+    TIMER_SLOW = 1 << 2,        /* keepalive; FIN-WAIT-2 of an orphan */
+    TIMER_DELACK_OWED = 1 << 3, /* no deadline yet: it gets one when output has come by and no ACK went */
+    TIMER_DELACK_ANY = TIMER_DELACK | TIMER_DELACK_OWED,
 };
 
 /* Delays in microseconds from ctx->now. */

@@ -76,7 +76,7 @@ static void ack_went_out(struct tcb *tcb)
     tcb->ack_owed = 0;
     if (tcb->quick_acks > 0)
         tcb->quick_acks--;
-    timers_stop(tcb, TIMER_DELACK);
+    timers_stop(tcb, TIMER_DELACK_ANY);
 }
 
 /* ---- in one go ---- */
@@ -120,9 +120,7 @@ static inline void frame_send_take(struct tcp *t, struct tcb *tcb, struct rte_mb
     net_frame_send_take(t->net, &tcb->path, m);
 }
 
-/* The record goes out in the buffer where it lies and stays there for another time: the driver gets a
- * reference of its own. False: not possible. */
-static inline bool frame_transmit(struct tcp *t, struct tcb *tcb, const struct snd_rec *r, uint8_t flags)
+bool transmit_in_place(struct tcp *t, struct tcb *tcb, const struct snd_rec *r, uint8_t flags)
 {
     uint32_t header = plain_header(t, tcb);
     if (unlikely(header == 0 || !record_has_front(r, header) ||
@@ -231,8 +229,6 @@ int transmit_records(struct tcp *t, struct tcb *tcb, uint32_t first, uint32_t n,
 {
     struct tcp_view v;
     const struct snd_rec *r = snd_rec_at(t, first);
-    if (n == 1 && frame_transmit(t, tcb, r, flags))
-        return 0;
     uint8_t ecn = 0;
     if ((r->flags & SND_SYN) != 0) {
         options_fill_syn(t, tcb, &v, r->seq);

@@ -15,6 +15,10 @@ struct tcp;
 
 /* The way to the peer, looked up again if need be; an update of the MSS may come with it. 0 or -errno. */
 int transmit_path(struct tcp *t, struct tcb *tcb);
+struct snd_rec;
+/* The record goes out in the buffer where it lies and stays there for another time: the driver gets a
+ * reference of its own. False: not possible. */
+bool transmit_in_place(struct tcp *t, struct tcb *tcb, const struct snd_rec *r, uint8_t flags);
 /* `n` records from `first` on (their payload `len` bytes) as one segment, or as one burst for the device
  * to cut (n > 1). `flags` besides ACK. 0; -ENOBUFS: nothing was sent. */
 int transmit_records(struct tcp *t, struct tcb *tcb, uint32_t first, uint32_t n, uint32_t len, uint8_t flags);
