@@ -82,7 +82,7 @@ static void summary_of_workers(FILE *out)
         fprintf(out,
                 "plx: worker %u: connections: %" PRIu64 " accepted, %" PRIu64 " opened; packets: %" PRIu64
                 " received, %" PRIu64 " handed over, %" PRIu64 " sent\n",
-                w, worker_value(w, CNT_SOCK_ACCEPTED), worker_value(w, CNT_SOCK_CONNECTED),
+                w, worker_value(w, CNT_TCP_ACCEPTED), worker_value(w, CNT_SOCK_CONNECTED),
                 worker_value(w, CNT_RX_PACKETS), worker_value(w, CNT_FORWARDED_TO_OWNER),
                 worker_value(w, CNT_TX_PACKETS));
 }
