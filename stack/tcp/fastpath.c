@@ -23,7 +23,7 @@ static inline void fast_ack(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     if (v->ack == tcb->snd_nxt && v->ack != tcb->snd_una && tcb->sndq_unsent == 0 && tcb->board == 0 &&
         (tcb->sacked_out | tcb->lost_out | tcb->retrans_out) == 0) {
         ack_process_all(t, tcb, p);
-    } else if (v->ack != tcb->snd_una || tcb->rexmt_kind == REXMT_PERSIST) {
+    } else if (v->ack != tcb->snd_una || tcb->rexmt_kind == REXMT_PERSIST || tcb->board != 0) {
         ack_process(t, tcb, p);
     } else {
         window_confirm(tcb, v);

@@ -110,9 +110,7 @@ static bool window_update(struct tcb *tcb, const struct tcp_view *v)
 
 void window_confirm(struct tcb *tcb, const struct tcp_view *v)
 {
-    if (seq_gt(tcb->snd_wl1, v->seq)) /* what came out of order has spoken later */
-        return;
-    tcb->snd_wl1 = v->seq;
+    tcb->snd_wl1 = seq_max(tcb->snd_wl1, v->seq); /* what came out of order may have spoken later */
     tcb->snd_wl2 = v->ack;
 }
 
@@ -205,7 +203,7 @@ void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     };
     struct ack_rtt rtt = {.oldest = t->ctx->now_us - snd_rec_at(t, tcb->sndq_head)->sent_at,
                           .latest = t->ctx->now_us - snd_rec_at(t, tcb->sndq_tail)->sent_at};
-    bool was_writeable = writeable(tcb);
+    bool was_writeable = snd_room_writeable(t, tcb);
     if (unlikely((snd_queue_pop_all(t, tcb) & SND_EVER) != 0))
         rtt.oldest = rtt.latest = UINT32_MAX;
     tcb->packets_out = 0;
@@ -215,12 +213,13 @@ void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
-    space_freed(t, tcb, was_writeable);
+    snd_room_expand(t, tcb);
     window_confirm(tcb, v);
     e.rtt_us = ack_measure(t, tcb, &e, rtt);
     if (congestion_wants_acks(tcb))
         recovery_on_ack(t, tcb, &e);
     timers_data_acked(t, tcb);
+    space_freed(t, tcb, was_writeable);
 }
 
 void input_established(struct tcp *t, struct tcb *tcb)
