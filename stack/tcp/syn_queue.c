@@ -102,11 +102,11 @@ void syn_queue_describe(struct tcp *t, const struct listener *l, const struct pk
     h->flow = *f;
     h->irs = p->tcp.seq;
     h->iss = isn_make(&t->isn, f, t->ctx->now);
-    h->ts_recent = p->tcp.opt.tsval;
     h->sent_at = nsec_to_usec(t->ctx->now);
     h->listener = parent->listener;
     h->mss = (p->tcp.opt.has & TCP_OPT_HAS_MSS) != 0 ? p->tcp.opt.mss : TCP_MSS_DEFAULT;
     h->opts = agreed_options(t, p);
+    h->ts_recent = (h->opts & HALF_OPEN_TS) != 0 ? p->tcp.opt.tsval : 0; /* not read when it is not there */
     if ((h->opts & HALF_OPEN_WSCALE) != 0) {
         h->peer_wscale = p->tcp.opt.wscale;
         h->rcv_wscale = rcv_window_scale(t, parent->rcvbuf);
