@@ -171,6 +171,11 @@ static void worker_input_burst(struct worker *w, struct rte_mbuf **pkts, unsigne
     }
 }
 
+void worker_frames_input_take(struct worker *w, uint8_t netif, struct rte_mbuf **pkts, unsigned n)
+{
+    worker_input_burst(w, pkts, n, netif);
+}
+
 /* Packets to ourselves, sent since the last round. Answers to them wait for the next. */
 static unsigned worker_loopback(struct worker *w)
 {
@@ -197,6 +202,8 @@ static unsigned worker_receive(struct worker *w)
     unsigned total = 0;
     for (uint8_t i = 0; i < w->net.n_netifs; i++) {
         struct netif *nif = &w->net.netif[i];
+        if (nif->claimed)
+            continue;
         uint16_t n = netdev_rx_burst(nif->dev, nif->queue, w->ctx.now, pkts, WORKER_RX_BURST);
         if (n == 0)
             continue;

@@ -42,8 +42,11 @@ int worker_init(struct worker *w, const struct worker_config *cfg);
 void worker_fini(struct worker *w);
 
 /* First half of a round: packets in, timers that are due. Afterwards ctx.ready holds whom it concerns.
- * Returns how much was done (0: idle). */
+ * Interfaces that the application has claimed are left to it. Returns how much was done (0: idle). */
 unsigned worker_poll_input(struct worker *w, nsec_t now);
+/* Frames of a claimed interface (netif.claimed) that are the engine's after all: ARP, ping, whatever the
+ * application does not want. Takes them. */
+void worker_frames_input_take(struct worker *w, uint8_t netif, struct rte_mbuf **pkts, unsigned n);
 /* Second half, after the application's turn: output of every touched connection, one flush. */
 void worker_poll_output(struct worker *w, nsec_t now);
 /* Both, for those without an application in between. */

@@ -309,6 +309,17 @@ static void arp_frame_send_take(struct net *n, uint8_t netif, const struct arp_e
     netif_send_take(n, &n->netif[netif], m);
 }
 
+void arp_solicit(struct net *n, uint8_t netif, uint32_t neigh)
+{
+    struct arp_entry *e = arp_entry_at(arp_cache(n, netif), neigh);
+    if (e->state != ARP_NONE)
+        return;
+    e->state = ARP_INCOMPLETE;
+    e->probes = 1;
+    arp_request(n, netif, e, false);
+    arp_arm(n, e, arp_retrans(n));
+}
+
 int arp_output_take(struct net *n, uint8_t netif, uint32_t neigh, struct rte_mbuf *m)
 {
     struct arp_cache *c = arp_cache(n, netif);
@@ -318,10 +329,7 @@ int arp_output_take(struct net *n, uint8_t netif, uint32_t neigh, struct rte_mbu
         net_drop_take(n, m, CNT_DROP_ARP_UNREACHABLE);
         return -EHOSTUNREACH;
     case ARP_NONE:
-        e->state = ARP_INCOMPLETE;
-        e->probes = 1;
-        arp_request(n, netif, e, false);
-        arp_arm(n, e, arp_retrans(n));
+        arp_solicit(n, netif, neigh);
         return arp_waiting_push_take(n, c, e, m);
     case ARP_INCOMPLETE:
         return arp_waiting_push_take(n, c, e, m);

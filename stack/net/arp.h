@@ -83,6 +83,9 @@ uint32_t arp_find(const struct net *n, uint8_t netif, uint32_t addr_be);
  * refuses. 0, -EHOSTUNREACH, -ENOBUFS. */
 int arp_output_take(struct net *n, uint8_t netif, uint32_t neigh, struct rte_mbuf *m);
 
+/* Asks for a neighbour that nobody has asked for yet, without a packet to send it. */
+void arp_solicit(struct net *n, uint8_t netif, uint32_t neigh);
+
 /* An ARP packet; p->l3_off is set. With `answer` requests for our addresses are answered and our
  * addresses defended; without, it only learns (a copy that another worker has answered). Borrows p.
  * False when it was malformed or not for us; p->drop says which. */

@@ -261,6 +261,34 @@ int net_path_resolve(struct net *n, struct net_path *path, struct ip_addr *src, 
     return net_path_unicast(n, path, src, dst, broadcast_ok);
 }
 
+int net_link_address(struct net *n, const struct ip_addr *dst, uint8_t *netif, uint8_t mac[6])
+{
+    struct net_path path;
+    struct ip_addr src = {0};
+    int rc = net_path_resolve(n, &path, &src, dst, true);
+    if (rc != 0)
+        return rc;
+    *netif = path.netif;
+    if (path.neigh == NET_NEIGH_LOOPBACK)
+        return -EADDRINUSE;
+    if (!n->netif[path.netif].has_link)
+        return -ENOTSUP;
+    if (path.neigh == NET_NEIGH_BROADCAST) {
+        memset(mac, 0xff, 6);
+        return 0;
+    }
+    if (path.neigh == NET_NEIGH_MULTICAST) {
+        net_group_mac(ip_addr_get_v4(dst), mac);
+        return 0;
+    }
+    arp_solicit(n, path.netif, path.neigh);
+    const struct arp_entry *e = arp_entry_at(&n->netif[path.netif].arp, path.neigh);
+    if (e->state < ARP_REACHABLE)
+        return e->state == ARP_FAILED ? -EHOSTUNREACH : -EINPROGRESS;
+    memcpy(mac, e->header, 6);
+    return 0;
+}
+
 uint32_t net_path_tso(const struct net *n, const struct net_path *path)
 {
     const struct netif *nif = &n->netif[path->netif];

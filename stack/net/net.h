@@ -115,6 +115,12 @@ static inline void net_path_confirm(struct net *n, const struct net_path *path)
         arp_confirm(&n->netif[path->netif].arp, path->neigh, n->ctx->now);
 }
 
+/* The link address that frames to `dst` go to, and the interface, for those who build frames themselves:
+ * the neighbour's, the gateway's, or a group's. 0; -EINPROGRESS: asked for, the answer has yet to come;
+ * -EHOSTUNREACH: nobody has answered lately; -EADDRINUSE: dst is ours; -ENOTSUP: the interface has no link
+ * layer; else as net_path_resolve. */
+int net_link_address(struct net *n, const struct ip_addr *dst, uint8_t *netif, uint8_t mac[6]);
+
 /* How the transport wants its packet sent. */
 struct ip_send {
     struct ip_addr src, dst;

@@ -158,8 +158,8 @@ static int output_group_take(struct net *n, const struct net_path *path, const s
             count(&n->ctx->counters, CNT_DROP_NO_MBUF);
     }
     if (nif->has_link) {
-        const uint8_t *d = s->dst.b + 12;
-        const uint8_t group[6] = {0x01, 0x00, 0x5e, d[1] & 0x7f, d[2], d[3]};
+        uint8_t group[6];
+        net_group_mac(ip_addr_get_v4(&s->dst), group);
         uint8_t *l2 = output_prepend(m, sizeof(struct ether_hdr));
         ether_emit(l2, path->neigh == NET_NEIGH_MULTICAST ? group : broadcast, nif->mac, ETHER_TYPE_IP4);
     }

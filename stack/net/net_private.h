@@ -3,6 +3,8 @@
 #ifndef PLX_NET_NET_PRIVATE_H
 #define PLX_NET_NET_PRIVATE_H
 
+#include <string.h>
+
 #include "base/mbuf.h"
 #include "net/net.h"
 #include "wire/ether.h"
@@ -48,6 +50,14 @@ static inline bool ip4_is_multicast(uint32_t be)
 static inline bool ip4_is_loopback(uint32_t be)
 {
     return (be & htonl(0xff000000)) == htonl(0x7f000000);
+}
+
+/* The link address of a multicast group, RFC1112-6.4. */
+static inline void net_group_mac(uint32_t dst_be, uint8_t mac[6])
+{
+    const uint8_t *d = (const uint8_t *)&dst_be;
+    const uint8_t group[6] = {0x01, 0x00, 0x5e, d[1] & 0x7f, d[2], d[3]};
+    memcpy(mac, group, 6);
 }
 
 /* The packet goes to its transport: from l4_off on everything is p's. */

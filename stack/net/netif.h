@@ -24,6 +24,7 @@ struct netif {
     uint8_t mac[6];
     bool has_link;                /* Ethernet: ARP and link headers */
     bool tx_csum, tso, multi_seg; /* as caps, unless offload=off */
+    bool claimed;                 /* frames are received by the application (worker_frames_input_take) */
     uint8_t n_addrs;
     struct netif_addr addr[NETIF_MAX_ADDRS];
     struct arp_cache arp;

@@ -177,6 +177,17 @@ static bool ethdev_link_poll(struct netdev *d, nsec_t now)
     return up;
 }
 
+/* What drivers of software wires say of their speed is made up. */
+static uint32_t ethdev_speed(struct netdev *d)
+{
+    struct ethdev *e = ethdev_of(d);
+    struct rte_eth_link link = {0};
+    if (e->kind != ETHDEV_PCI || rte_eth_link_get_nowait(e->port, &link) != 0 ||
+        link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN)
+        return 0;
+    return link.link_speed;
+}
+
 static void ethdev_stats(struct netdev *d, struct netdev_stats *s)
 {
     struct ethdev *e = ethdev_of(d);
@@ -215,7 +226,8 @@ void ethdev_close(struct netdev *d)
     {                                                                                                        \
         .kind = text, .rx_burst = ethdev_rx_burst, .tx_burst = ethdev_tx_burst, .fd = ethdev_fd,             \
         .arm = ethdev_arm, .disarm = ethdev_disarm, .next_event = ethdev_next_event,                         \
-        .link_poll = ethdev_link_poll, .rss = ethdev_rss_read, .stats = ethdev_stats, .close = ethdev_close, \
+        .link_poll = ethdev_link_poll, .rss = ethdev_rss_read, .speed = ethdev_speed, .stats = ethdev_stats, \
+        .close = ethdev_close,                                                                               \
     }
 
 const struct netdev_ops ethdev_ops_by_kind[] = {

@@ -72,6 +72,8 @@ struct netdev_ops {
     bool (*finished)(struct netdev *d);
     /* How it spreads packets; false when it does not, or does not tell. May be NULL. */
     bool (*rss)(struct netdev *d, struct netdev_rss *out);
+    /* The link's speed, Mbit/s; 0 while it is not known. Any thread. May be NULL: it has none of its own. */
+    uint32_t (*speed)(struct netdev *d);
     /* Adds to *s. Any thread. May be NULL. */
     void (*stats)(struct netdev *d, struct netdev_stats *s);
     void (*close)(struct netdev *d);

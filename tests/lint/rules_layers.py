@@ -21,6 +21,8 @@ BELOW = {
 }
 # Programs about wires, not sockets: they stand on the rooms below the API.
 ON_WIRES = ("apps/wire/",)
+# Programs that build and read headers: they may use the formats, which are bytes only.
+OF_FRAMES = ("apps/pktgen/",)
 
 
 def room_of_include(tree, source, name, quoted):
@@ -40,6 +42,8 @@ def room_of_include(tree, source, name, quoted):
 @rule("layers", "includes point downward",
       plant={"stack/base/a.c": '#include "tcp/tcp.h"\n', "stack/tcp/tcp.h": ""},
       more=({"apps/a.c": '#include "worker.h"\n', "stack/worker.h": ""},
+            {"apps/echo/a.c": '#include "wire/ip4.h"\n', "stack/wire/ip4.h": ""},
+            {"apps/pktgen/a.c": '#include "tcp/tcp.h"\n', "stack/tcp/tcp.h": ""},
             {"stack/net/a.c": "#include <plx.h>\n", "include/plx.h": ""}),
       clean={"stack/tcp/a.c": '#include "base/seq.h"\n#include <rte_mbuf.h>\n#include <net/if.h>\n', "stack/base/seq.h": ""})
 def layers(tree):
@@ -47,6 +51,8 @@ def layers(tree):
         allowed = (source.room, *BELOW.get(source.room, ()))
         if source.path.startswith(ON_WIRES):
             allowed += ("posix", *BELOW["posix"])
+        if source.path.startswith(OF_FRAMES):
+            allowed += ("wire", "base")
         for line, quoted, name in source.includes:
             room = room_of_include(tree, source, name, quoted)
             if room is not None and room not in allowed:

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pktgen/inspect.h"
+
+#include <string.h>
+
+#include "wire/checksum.h"
+#include "wire/ether.h"
+#include "wire/icmp4.h"
+#include "wire/ip4.h"
+#include "wire/tcp.h"
+#include "wire/udp.h"
+
+#define TAG_LEN 4
+
+static inline uint16_t get16(const uint8_t *at)
+{
+    uint16_t v;
+    memcpy(&v, at, 2);
+    return v;
+}
+
+static inline uint32_t get32(const uint8_t *at)
+{
+    uint32_t v;
+    memcpy(&v, at, 4);
+    return v;
+}
+
+/* Where the layers begin; 0: not there. */
+struct layers {
+    uint16_t type; /* host order */
+    uint8_t proto;
+    bool whole; /* an IP packet that is no fragment and as long as the frame has room for */
+    uint32_t l3, l4, payload, end;
+};
+
+static inline void layers_ip(struct layers *l, const uint8_t *at, uint32_t len)
+{
+    static const uint8_t header[256] = {[IPPROTO_UDP] = sizeof(struct udp_hdr), [IPPROTO_ICMP] = 8};
+    uint32_t ihl, total;
+
+    if (len < l->l3 + sizeof(struct ip4_hdr))
+        return;
+    ihl = (at[l->l3] & 0xfu) * 4;
+    total = ntohs(get16(at + l->l3 + 2));
+    l->proto = at[l->l3 + 9];
+    if (at[l->l3] >> 4 != 4 || ihl < sizeof(struct ip4_hdr) || total < ihl || l->l3 + ihl > len)
+        return;
+    l->l4 = l->l3 + ihl;
+    l->end = l->l3 + total;
+    l->payload = l->l4 + header[l->proto];
+    if (l->proto == IPPROTO_TCP)
+        l->payload = l->l4 + TCP_HDR_MIN <= len ? l->l4 + (at[l->l4 + 12] >> 4) * 4u : len;
+    l->whole = (get16(at + l->l3 + 6) & htons(IP4_MF | IP4_OFFSET_MASK)) == 0;
+}
+
+/* From the first segment of the frame, whose headers lie there. */
+static inline void layers_find(struct layers *l, const struct rte_mbuf *m)
+{
+    const uint8_t *at = rte_pktmbuf_mtod(m, const uint8_t *);
+    uint32_t len = m->data_len;
+
+    memset(l, 0, sizeof(*l));
+    if (len < sizeof(struct ether_hdr))
+        return;
+    l->l3 = sizeof(struct ether_hdr);
+    l->type = ntohs(get16(at + 12));
+    if (l->type == ETHER_TYPE_VLAN && len >= l->l3 + TAG_LEN) {
+        l->type = ntohs(get16(at + 16));
+        l->l3 += TAG_LEN;
+    }
+    if (l->type == ETHER_TYPE_IP4) {
+        layers_ip(l, at, len);
+    } else {
+        l->payload = l->l3;
+        l->end = m->pkt_len;
+    }
+}
+
+static inline uint64_t frame_sum(const struct rte_mbuf *m, uint32_t from, uint32_t end)
+{
+    return m->nb_segs == 1 ? checksum_partial(rte_pktmbuf_mtod_offset(m, const void *, from), end - from)
+                           : checksum_partial_mbuf(m, from, end - from);
+}
+
+/* Headers too: the payload of an undamaged probe adds nothing to the transport's checksum. */
+static inline bool frame_sound(const struct layers *l, const struct rte_mbuf *m)
+{
+    const uint8_t *at = rte_pktmbuf_mtod(m, const uint8_t *);
+    uint64_t sum;
+
+    if (l->end > m->pkt_len || checksum_fold(frame_sum(m, l->payload, l->end)) != 0xffff)
+        return false;
+    if (l->l4 == 0)
+        return true;
+    if (checksum_fold(checksum_partial(at + l->l3, l->l4 - l->l3)) != 0xffff)
+        return false;
+    if (!l->whole || l->payload == l->l4 || (l->proto == IPPROTO_UDP && get16(at + l->l4 + 6) == 0))
+        return true;
+    sum = checksum_partial(at + l->l4, l->payload - l->l4);
+    if (l->proto != IPPROTO_ICMP)
+        sum += (uint64_t)get32(at + l->l3 + 12) + get32(at + l->l3 + 16) + htons(l->proto) +
+               htons((uint16_t)(l->end - l->l4));
+    return checksum_fold(sum) == 0xffff;
+}
+
+enum inspect inspect_frame(const struct rte_mbuf *m, struct probe *p)
+{
+    const uint8_t *at = rte_pktmbuf_mtod(m, const uint8_t *);
+    struct layers l;
+
+    layers_find(&l, m);
+    if (l.payload != 0 && l.payload + PROBE_LEN <= m->data_len &&
+        get32(at + l.payload) == htonl(PROBE_MAGIC)) {
+        if (!frame_sound(&l, m))
+            return INSPECT_DAMAGED;
+        memcpy(p, at + l.payload, sizeof(*p));
+        p->source = ntohs(p->source);
+        p->seq = ntohl(p->seq);
+        p->time_hi = ntohl(p->time_hi);
+        p->time_lo = ntohl(p->time_lo);
+        return INSPECT_PROBE;
+    }
+    if (l.type == ETHER_TYPE_ARP || (l.type == ETHER_TYPE_IP4 && l.proto == IPPROTO_ICMP))
+        return INSPECT_CONTROL;
+    return INSPECT_OTHER;
+}
+
+/* ---- reflecting ---- */
+
+static inline void swap(uint8_t *a, uint8_t *b, size_t n)
+{
+    uint8_t t[6];
+
+    memcpy(t, a, n);
+    memcpy(a, b, n);
+    memcpy(b, t, n);
+}
+
+/* What a sender on this host has left to a device that there is not. */
+static void checksum_complete(struct rte_mbuf *m, const struct layers *l)
+{
+    uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+    uint32_t field = l->l4 + (l->proto == IPPROTO_UDP ? UDP_CHECKSUM_OFFSET : TCP_CHECKSUM_OFFSET);
+    struct ip_addr src = ip_addr_v4(get32(at + l->l3 + 12)), dst = ip_addr_v4(get32(at + l->l3 + 16));
+    uint16_t sum = 0;
+
+    if ((l->proto != IPPROTO_UDP && l->proto != IPPROTO_TCP) || l->payload > m->data_len ||
+        l->end > m->pkt_len)
+        return;
+    memcpy(at + field, &sum, 2);
+    sum =
+        checksum_finish(frame_sum(m, l->l4, l->end) + checksum_pseudo(&src, &dst, l->proto, l->end - l->l4));
+    if (l->proto == IPPROTO_UDP)
+        sum = checksum_udp_nonzero(sum);
+    memcpy(at + field, &sum, 2);
+}
+
+/* Sums do not depend on the order of what is summed: they stay right (or wrong). */
+bool inspect_reflect(struct rte_mbuf *m)
+{
+    uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+    struct layers l;
+
+    layers_find(&l, m);
+    if (l.l3 == 0 || l.type == ETHER_TYPE_ARP || (at[0] & 1) != 0)
+        return false;
+    if (l.type == ETHER_TYPE_IP4) {
+        if (l.l4 == 0 ||
+            (l.proto == IPPROTO_ICMP && (l.payload > m->data_len || at[l.l4] != ICMP4_ECHO_REQUEST)))
+            return false;
+        if (l.proto == IPPROTO_ICMP && l.whole)
+            icmp4_echo_reply(m, (uint16_t)l.l4);
+        swap(at + l.l3 + 12, at + l.l3 + 16, 4);
+        if ((l.proto == IPPROTO_UDP || l.proto == IPPROTO_TCP) && l.whole && l.l4 + 4 <= m->data_len)
+            swap(at + l.l4, at + l.l4 + 2, 2);
+    }
+    swap(at, at + 6, 6);
+    if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE && l.whole)
+        checksum_complete(m, &l);
+    m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT;
+    return true;
+}
