@@ -89,7 +89,8 @@ static inline bool frame_sound(const struct layers *l, const struct rte_mbuf *m)
     const uint8_t *at = rte_pktmbuf_mtod(m, const uint8_t *);
     uint64_t sum;
 
-    if (l->end > m->pkt_len || checksum_fold(frame_sum(m, l->payload, l->end)) != 0xffff)
+    if (l->end > m->pkt_len || l->end < l->payload ||
+        checksum_fold(frame_sum(m, l->payload, l->end)) != 0xffff)
         return false;
     if (l->l4 == 0)
         return true;
@@ -146,7 +147,7 @@ static void checksum_complete(struct rte_mbuf *m, const struct layers *l)
     uint16_t sum = 0;
 
     if ((l->proto != IPPROTO_UDP && l->proto != IPPROTO_TCP) || l->payload > m->data_len ||
-        l->end > m->pkt_len)
+        l->end > m->pkt_len || l->end < l->payload)
         return;
     memcpy(at + field, &sum, 2);
     sum =

@@ -7,8 +7,8 @@
 #include "pktgen/inspect.h"
 #include "pktgen/run.h"
 
-#define SOURCES       65536
-#define REFLECT_TRIES 1000 /* turns that an answer waits for room on the wire */
+#define SOURCES      65536
+#define REFLECT_WAIT 100000000u /* ns that an answer waits for room on the wire */
 
 bool lane_rx_init(struct lane *l)
 {
@@ -59,9 +59,9 @@ static inline void probe_in(struct lane *l, const struct probe *p, uint64_t now)
 /* Sends a burst of answers; what the wire does not take in time is lost, and counted. */
 static void reflect(struct lane *l, unsigned wire, struct rte_mbuf **pkts, int n)
 {
-    int sent = 0;
+    int sent = plx_frame_send(wire, pkts, n);
 
-    for (int tries = 0; sent < n && tries < REFLECT_TRIES; tries++)
+    for (uint64_t since = app_now(); sent < n && app_now() - since < REFLECT_WAIT;)
         sent += plx_frame_send(wire, pkts + sent, n - sent);
     l->counts.reflected += (uint64_t)sent;
     l->counts.reflect_lost += (uint64_t)(n - sent);

@@ -121,6 +121,10 @@ static void sent_print(FILE *out, const struct run *r, const struct totals *t, c
             t->c.tx_bytes, seconds,
             report_rate(pps, t->c.tx_frames > 0 ? pps * (double)t->c.tx_bytes / (double)t->c.tx_frames : 0,
                         rate));
+    double asked =
+        t->c.tx_frames > 0 ? rate_frames(&r->rate, (double)t->c.tx_bytes / (double)t->c.tx_frames) : 0;
+    if (!r->cfg->recorded_pace && asked > 0 && pps > 0 && pps < asked * 0.99)
+        fprintf(out, "  late         %.1f %% slower than was asked for\n", 100 * (1 - pps / asked));
     replay_print(out, r);
     histogram_print(out, "gaps off by", jitter);
     if (t->c.tx_no_mbuf > 0)

@@ -40,6 +40,51 @@ static const struct arp_entry *entry_of(struct net_bench *b, const char *ip)
     return idx != 0 ? arp_entry_at(&b->net.netif[0].arp, idx) : NULL;
 }
 
+/* A program that builds frames itself asks for the link address alone: one request, then the answer, or
+ * that there is none (RFC 826, RFC 1122 section 2.3.2). */
+static void link_address_is_asked_for_without_a_packet(void **state)
+{
+    struct net_bench *b = *state;
+    struct ip_addr peer = bench_addr(BENCH_PEER);
+    struct bench_sent s;
+    uint8_t mac[6], netif = 9;
+    assert_int_equal(net_link_address(&b->net, &peer, &netif, mac), -EINPROGRESS);
+    net_flush(&b->net);
+    bench_sent(b, &s);
+    assert_arp(&s, REQUEST, bench_broadcast_mac, BENCH_IP, BENCH_PEER);
+    assert_int_equal(net_link_address(&b->net, &peer, &netif, mac), -EINPROGRESS);
+    net_flush(&b->net);
+    assert_int_equal(bench_n_sent(b), 0); /* asked once */
+    bench_arp(b, REPLY, bench_mac, bench_peer_mac, BENCH_PEER, bench_mac, BENCH_IP);
+    assert_int_equal(net_link_address(&b->net, &peer, &netif, mac), 0);
+    assert_int_equal(netif, 0);
+    assert_memory_equal(mac, bench_peer_mac, 6);
+}
+
+static void link_address_of_nobody(void **state)
+{
+    struct net_bench *b = *state;
+    struct ip_addr peer = bench_addr("10.0.0.99");
+    uint8_t mac[6], netif;
+    assert_int_equal(net_link_address(&b->net, &peer, &netif, mac), -EINPROGRESS);
+    bench_advance(b, 3500 * NSEC_PER_MSEC); /* three requests a second apart */
+    assert_int_equal(net_link_address(&b->net, &peer, &netif, mac), -EHOSTUNREACH);
+    bench_advance(b, 1500 * NSEC_PER_MSEC);
+    assert_int_equal(net_link_address(&b->net, &peer, &netif, mac), -EINPROGRESS); /* once more */
+}
+
+static void link_address_of_groups_and_ourselves(void **state)
+{
+    struct net_bench *b = *state;
+    struct ip_addr group = bench_addr("224.1.2.3"), all = bench_addr("10.0.0.255"), us = bench_addr(BENCH_IP);
+    uint8_t mac[6], netif;
+    assert_int_equal(net_link_address(&b->net, &group, &netif, mac), 0);
+    assert_memory_equal(mac, "\x01\x00\x5e\x01\x02\x03", 6); /* RFC1112-6.4 */
+    assert_int_equal(net_link_address(&b->net, &all, &netif, mac), 0);
+    assert_memory_equal(mac, bench_broadcast_mac, 6);
+    assert_int_equal(net_link_address(&b->net, &us, &netif, mac), -EADDRINUSE);
+}
+
 /* RFC 826, packet generation: who has it is asked of all; what waits goes out with the answer. */
 static void packet_waits_for_the_answer(void **state)
 {
@@ -405,6 +450,9 @@ static void empty_pools_are_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BENCH_TEST(link_address_is_asked_for_without_a_packet),
+        BENCH_TEST(link_address_of_nobody),
+        BENCH_TEST(link_address_of_groups_and_ourselves),
         BENCH_TEST(packet_waits_for_the_answer),
         BENCH_TEST(far_destination_asks_for_the_gateway),
         BENCH_TEST(no_answer_is_host_unreachable),

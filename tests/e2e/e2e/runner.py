@@ -18,6 +18,7 @@ from e2e import world
 from e2e.case import CASES, Failure, Skip
 
 MODULES = ("cases_wires", "cases_services", "cases_nc", "cases_process", "cases_input", "cases_bench", "cases_httpd", "cases_cable")
+MODULES += ("cases_pktgen",)
 SKIPPED = 77  # exit status
 TAIL = 40     # lines shown of a failed case
 ROOT = Path(__file__).resolve().parents[3]
