@@ -4,16 +4,19 @@
  *
  *     bench_memif EAL-ARGS -- server SOCKET            sends every frame back, its addresses swapped
  *     bench_memif EAL-ARGS -- bare SOCKET TIMES        frames of 130 B to that server and back
+ *     bench_memif EAL-ARGS -- sink SOCKET              takes frames and frees them, one way
+ *     bench_memif EAL-ARGS -- flood SOCKET TIMES SIZE  frames of SIZE bytes to that
  *     bench_memif EAL-ARGS -- tcp SOCKET TIMES [CONNS] 64 B requests over TCP to an echo server
  *
- * The clients print "rtt MEDIAN P99 MEAN" (one at a time), or "rate REQUESTS_PER_SECOND" (CONNS of them, each
- * with one request under way). */
+ * flood and sink print "frames N rate FRAMES_PER_SECOND"; the other clients print "rtt MEDIAN P99 MEAN" (one
+ * at a time), or "rate REQUESTS_PER_SECOND" (CONNS of them, each with one request under way). */
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include "peer.h"
 #include "samples.h"
@@ -137,6 +140,57 @@ static double bare_rate(unsigned times, unsigned window)
             die("frames were lost");
     }
     return times / ((double)(clock_ns() - start) / 1e9);
+}
+
+/* ---- one way ---- */
+
+static void one_way_print(uint64_t frames, uint64_t from, uint64_t to)
+{
+    printf("frames %llu rate %.0f\n", (unsigned long long)frames,
+           to > from ? (double)frames / ((double)(to - from) / 1e9) : 0);
+}
+
+static int sink(void)
+{
+    struct rte_mbuf *pkts[BURST];
+    uint64_t frames = 0, from = 0, to = 0;
+    puts("ready");
+    fflush(stdout);
+    while (!stop) {
+        uint16_t n = rte_eth_rx_burst(port, 0, pkts, BURST);
+        if (n == 0)
+            continue;
+        to = clock_ns();
+        from = from == 0 ? to : from;
+        frames += n;
+        rte_pktmbuf_free_bulk(pkts, n);
+    }
+    one_way_print(frames, from, to);
+    return 0;
+}
+
+/* As little as a sender can do: take a buffer, copy a frame into it. */
+static int flood(unsigned times, uint16_t size)
+{
+    static uint8_t frame[2048];
+    struct rte_mbuf *pkts[BURST];
+    wait_for_link();
+    uint64_t start = clock_ns();
+    for (unsigned done = 0; done < times && !stop; done += BURST) {
+        if (rte_pktmbuf_alloc_bulk(pool, pkts, BURST) != 0)
+            die("no buffers");
+        for (unsigned i = 0; i < BURST; i++) {
+            memcpy(rte_pktmbuf_mtod(pkts[i], void *), frame, size);
+            pkts[i]->data_len = size;
+            pkts[i]->pkt_len = size;
+        }
+        send_all(pkts, BURST);
+    }
+    one_way_print(times, start, clock_ns());
+    /* The driver of the other side does not survive a client that leaves frames behind. */
+    struct timespec drain = {.tv_nsec = 300000000};
+    nanosleep(&drain, NULL);
+    return 0;
 }
 
 /* ---- TCP ---- */
@@ -289,15 +343,18 @@ int main(int argc, char **argv)
     argc -= used;
     argv += used;
     if (argc < 3)
-        die("usage: bench_memif EAL-ARGS -- server|bare|tcp SOCKET [TIMES [CONNS]]");
+        die("usage: bench_memif EAL-ARGS -- server|sink|bare|flood|tcp SOCKET [TIMES [CONNS or SIZE]]");
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &sa, NULL);
-    bool server = strcmp(argv[1], "server") == 0;
+    bool is_sink = strcmp(argv[1], "sink") == 0, server = is_sink || strcmp(argv[1], "server") == 0;
     open_wire(argv[2], server);
     unsigned times = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 100000;
     unsigned conns = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 0;
-    int rc = server ? serve() : measure(argv[1], times, conns);
+    int rc = is_sink                         ? sink()
+             : server                        ? serve()
+             : strcmp(argv[1], "flood") == 0 ? flood(times, (uint16_t)(conns > 0 ? conns : 64))
+                                             : measure(argv[1], times, conns);
     fflush(stdout);
     rte_eth_dev_stop(port);
     rte_eth_dev_close(port);
