@@ -178,32 +178,6 @@ static bool edits_init(struct frame_maker *k, const struct stream *s, uint32_t p
     return true;
 }
 
-bool frame_maker_init(struct frame_maker *k, const struct stream *s, uint16_t source, uint32_t part,
-                      uint32_t parts, uint64_t seed)
-{
-    uint32_t largest = (uint32_t)field_greatest(&s->field[F_SIZE]);
-
-    memset(k, 0, sizeof(*k));
-    k->proto = s->proto;
-    k->checksum = s->checksum;
-    k->headers = stream_headers(s);
-    k->l3 = sizeof(struct ether_hdr) + (s->given[F_VLAN] ? 4 : 0);
-    k->l4 = k->l3 + (s->proto <= PROTO_IP ? sizeof(struct ip4_hdr) : 0);
-    k->probes = s->proto != PROTO_ARP && !s->no_probe && largest >= k->headers + PROBE_LEN;
-    k->source = source;
-    k->image =
-        aligned_alloc(FRAME_BLOCK, (largest + STREAM_HEADERS + FRAME_BLOCK) / FRAME_BLOCK * FRAME_BLOCK);
-    k->payload_sum = calloc(largest + 1, sizeof(*k->payload_sum));
-    if (k->image == NULL || k->payload_sum == NULL || !field_copy(&k->size, &s->field[F_SIZE]))
-        return false;
-    memset(k->image, 0, STREAM_HEADERS);
-    field_split(&k->size, part, parts, seed);
-    headers_image(k, s);
-    memcpy(k->word, k->image, k->headers);
-    payload_image(k, s, largest - k->headers);
-    return edits_init(k, s, part, parts, seed);
-}
-
 void frame_maker_fini(struct frame_maker *k)
 {
     for (uint32_t i = 0; i < k->n_edits; i++)
@@ -263,21 +237,19 @@ static inline void edits_apply(struct frame_maker *k, uint8_t *at)
     }
 }
 
-/* Of a payload of `len` bytes; returns its sum. */
-static inline uint64_t probe_emit(struct frame_maker *k, uint8_t *at, uint32_t len, uint64_t time)
+/* Of a payload of `len` bytes, whose sum becomes 0xffff. */
+static inline void probe_emit(struct frame_maker *k, uint8_t *at, uint32_t len, uint64_t time)
 {
-    struct probe p = {
-        .magic = htonl(PROBE_MAGIC),
-        .source = htons(k->source),
-        .seq = htonl(k->seq++),
-        .time_hi = htonl((uint32_t)(time >> 32)),
-        .time_lo = htonl((uint32_t)time),
-    };
+    struct probe *p = (struct probe *)at; /* field by field: a copy of them would wait for its own stores */
+    uint32_t seq = htonl(k->seq++), hi = htonl((uint32_t)(time >> 32)), lo = htonl((uint32_t)time);
     uint16_t tail = (uint16_t)~k->payload_sum[PROBE_LEN]; /* taken away */
 
-    p.check = checksum_finish(k->probe_sum + p.seq + p.time_hi + p.time_lo + k->payload_sum[len] + tail);
-    memcpy(at, &p, sizeof(p));
-    return 0xffff;
+    p->magic = htonl(PROBE_MAGIC);
+    p->source = htons(k->source);
+    p->check = checksum_finish(k->probe_sum + seq + hi + lo + k->payload_sum[len] + tail);
+    p->seq = seq;
+    p->time_hi = hi;
+    p->time_lo = lo;
 }
 
 static inline void put_checksum(uint8_t *at, uint16_t sum, bool wrong)
@@ -315,18 +287,58 @@ static inline void put_lengths_and_checksums(struct frame_maker *k, uint8_t *at,
     }
 }
 
+static inline bool carries_probe(const struct frame_maker *k, uint32_t payload)
+{
+    return k->probes && payload >= PROBE_LEN;
+}
+
+/* A probe makes it the same whatever it says. */
+static inline uint64_t payload_sum(const struct frame_maker *k, uint32_t payload)
+{
+    return carries_probe(k, payload) ? 0xffff : k->payload_sum[payload];
+}
+
+bool frame_maker_init(struct frame_maker *k, const struct stream *s, uint16_t source, uint32_t part,
+                      uint32_t parts, uint64_t seed)
+{
+    uint32_t largest = (uint32_t)field_greatest(&s->field[F_SIZE]);
+
+    memset(k, 0, sizeof(*k));
+    k->proto = s->proto;
+    k->checksum = s->checksum;
+    k->headers = stream_headers(s);
+    k->l3 = sizeof(struct ether_hdr) + (s->given[F_VLAN] ? 4 : 0);
+    k->l4 = k->l3 + (s->proto <= PROTO_IP ? sizeof(struct ip4_hdr) : 0);
+    k->probes = s->proto != PROTO_ARP && !s->no_probe && largest >= k->headers + PROBE_LEN;
+    k->source = source;
+    k->image =
+        aligned_alloc(FRAME_BLOCK, (largest + STREAM_HEADERS + FRAME_BLOCK) / FRAME_BLOCK * FRAME_BLOCK);
+    k->payload_sum = calloc(largest + 1, sizeof(*k->payload_sum));
+    if (k->image == NULL || k->payload_sum == NULL || !field_copy(&k->size, &s->field[F_SIZE]))
+        return false;
+    memset(k->image, 0, STREAM_HEADERS);
+    field_split(&k->size, part, parts, seed);
+    headers_image(k, s);
+    memcpy(k->word, k->image, k->headers);
+    payload_image(k, s, largest - k->headers);
+    if (!edits_init(k, s, part, parts, seed))
+        return false;
+    k->steady = k->n_edits == 0 && k->size.mode == FIELD_FIXED;
+    if (k->steady && k->proto <= PROTO_IP)
+        put_lengths_and_checksums(k, k->image, largest, payload_sum(k, largest - k->headers));
+    return true;
+}
+
 void frame_make(struct frame_maker *k, uint8_t *at, uint32_t len, uint64_t time)
 {
     uint32_t payload = len - k->headers;
-    uint64_t sum;
 
     for (uint32_t off = 0; off < len; off += FRAME_BLOCK)
         memcpy(at + off, k->image + off, FRAME_BLOCK);
-    edits_apply(k, at);
-    if (k->probes && payload >= PROBE_LEN)
-        sum = probe_emit(k, at + k->headers, payload, time);
-    else
-        sum = k->payload_sum[payload];
-    if (k->proto <= PROTO_IP)
-        put_lengths_and_checksums(k, at, len, sum);
+    if (!k->steady)
+        edits_apply(k, at);
+    if (carries_probe(k, payload))
+        probe_emit(k, at + k->headers, payload, time);
+    if (!k->steady && k->proto <= PROTO_IP)
+        put_lengths_and_checksums(k, at, len, payload_sum(k, payload));
 }

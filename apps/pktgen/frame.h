@@ -23,6 +23,7 @@ struct frame_maker {
     enum stream_proto proto;
     enum stream_checksum checksum;
     bool probes;
+    bool steady; /* but for the probe all frames are alike: lengths and checksums stand in the image */
     uint64_t ip_sum, transport_sum;    /* without lengths, the checksums themselves and the payload */
     uint16_t word[STREAM_HEADERS / 2]; /* the headers as the latest frame had them */
     uint16_t *payload_sum;             /* of the first n bytes, for each n */
