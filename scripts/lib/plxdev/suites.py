@@ -63,6 +63,7 @@ def suites(quick=False):
         Suite("fuzz", "libFuzzer targets, a short run each", "build-clang", ("fuzz",), jobs=cores),
         Suite("clang", "everything compiles with clang", "build-clang"),
         lint,
+        Suite("rfc-status", "rules of RFCs, their places and their tests", script=["tests/rfc/run"], timeout=120),
         Suite("api", "installed, and the README's server built against it", "build", script=["tests/api/run"],
               timeout=300),
         Suite("asan", "unit, replay, script, sim under ASan and UBSan", "build-asan", VIRTUAL, env=SANITIZED,
@@ -71,6 +72,8 @@ def suites(quick=False):
               slower=2),
         Suite("e2e", "the programs against the kernel, in network namespaces", "build", script=["tests/e2e/run"],
               timeout=1800),
+        Suite("gate", "instructions and bytes against the accepted ones", "build", script=["scripts/bench", "gate"],
+              timeout=600),
         Suite("vm", "the programs on emulated NICs, in a virtual machine", "build",
               script=["/usr/bin/python3", "-B", "tests/vm/run.py"], timeout=1900),
     ]
