@@ -70,10 +70,11 @@ PLX_API ssize_t plx_writev(int fd, const struct iovec *iov, int n);
 
 /* recv(2), recvfrom(2), recvmsg(2), read(2), readv(2). Waits for the first bytes unless non-blocking.
  * flags: MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL (TCP), MSG_TRUNC (UDP: the datagram's true length is
- * returned; TCP: the bytes are thrown away), MSG_OOB (TCP), MSG_CMSG_CLOEXEC (ignored); others are
- * EOPNOTSUPP. The number of bytes; 0 when the peer has closed, or for an empty datagram. recvmsg sets
- * MSG_TRUNC in msg_flags when a datagram did not fit, and msg_controllen to 0. EAGAIN, ENOTCONN, ECONNRESET,
- * ETIMEDOUT, ECONNREFUSED, EINVAL, EFAULT, EINTR. */
+ * returned; TCP: the bytes are thrown away), MSG_OOB (TCP), MSG_ERRQUEUE (UDP: the oldest entry of the
+ * error queue, with an IP_RECVERR control message), MSG_CMSG_CLOEXEC (ignored); others are EOPNOTSUPP.
+ * The number of bytes; 0 when the peer has closed, or for an empty datagram. recvmsg sets
+ * MSG_TRUNC in msg_flags when a datagram did not fit; msg_controllen is 0 without a control message. EAGAIN,
+ * ENOTCONN, ECONNRESET, ETIMEDOUT, ECONNREFUSED, EINVAL, EFAULT, EINTR. */
 PLX_API ssize_t plx_recv(int fd, void *buf, size_t len, int flags);
 PLX_API ssize_t plx_recvfrom(int fd, void *buf, size_t len, int flags, struct sockaddr *addr,
                              socklen_t *alen);
@@ -103,9 +104,11 @@ PLX_API int plx_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
  * linger), SO_RCVBUF and SO_SNDBUF (doubled when set, as Linux does), SO_RCVLOWAT, SO_RCVTIMEO and
  * SO_SNDTIMEO (struct timeval); read only: SO_ERROR (and cleared), SO_TYPE, SO_PROTOCOL, SO_DOMAIN,
  * SO_ACCEPTCONN.
- * IPPROTO_IP: IP_TTL, IP_TOS, IP_BIND_ADDRESS_NO_PORT (TCP). IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG,
- * TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT and what else tcp(7) has and the stack knows. ENOPROTOOPT
- * (unknown, or read only), EINVAL (value or length), EDOM (a timeval out of range), EFAULT. */
+ * IPPROTO_IP: IP_TTL, IP_TOS, IP_BIND_ADDRESS_NO_PORT (TCP), IP_RECVERR (ip(7): ICMP errors of a datagram
+ * socket are kept for MSG_ERRQUEUE, the newest 32; a stream hears of soft errors at once). IPPROTO_TCP:
+ * TCP_NODELAY, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT and what else tcp(7) has and the stack
+ * knows. ENOPROTOOPT (unknown, or read only), EINVAL (value or length), EDOM (a timeval out of range),
+ * EFAULT. */
 PLX_API int plx_getsockopt(int fd, int level, int name, void *val, socklen_t *len);
 PLX_API int plx_setsockopt(int fd, int level, int name, const void *val, socklen_t len);
 

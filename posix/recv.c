@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* recv(2) and its family. */
+#include <time.h> /* the next one needs it */
+
+#include <linux/errqueue.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
@@ -8,7 +11,8 @@
 #include "posix/socket.h"
 
 #define RECV_FLAGS                                                                                           \
-    (MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_OOB | MSG_CMSG_CLOEXEC | MSG_NOSIGNAL)
+    (MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_OOB | MSG_CMSG_CLOEXEC | MSG_NOSIGNAL |         \
+     MSG_ERRQUEUE)
 #define TCP_FLAGS (MSG_PEEK | MSG_OOB | MSG_TRUNC) /* what the transport understands */
 
 static bool may_wait(const struct sock *s, int flags)
@@ -139,6 +143,51 @@ static ssize_t datagram_recvfrom(struct engine *e, struct sock *s, const struct 
     return (flags & MSG_TRUNC) != 0 ? r : (ssize_t)copied;
 }
 
+/* ---- the error queue (ip(7), IP_RECVERR) ---- */
+
+/* struct sock_extended_err and the address of who sent the message, as recvmsg(2) hands them over. */
+static void put_recverr(struct msghdr *msg, size_t room, const struct udp_error_info *info)
+{
+    struct {
+        struct sock_extended_err ee;
+        struct sockaddr_in offender;
+    } data = {.ee = {.ee_errno = info->err,
+                     .ee_origin = info->origin,
+                     .ee_type = info->type,
+                     .ee_code = info->code,
+                     .ee_info = info->info}};
+    socklen_t len = sizeof(data.offender);
+    sockaddr_write((struct sockaddr *)&data.offender, &len, &info->offender, 0);
+    if (msg->msg_control == NULL || room < CMSG_SPACE(sizeof(data))) {
+        msg->msg_flags |= MSG_CTRUNC;
+        return;
+    }
+    struct cmsghdr *c = msg->msg_control;
+    c->cmsg_level = IPPROTO_IP;
+    c->cmsg_type = IP_RECVERR;
+    c->cmsg_len = CMSG_LEN(sizeof(data));
+    memcpy(CMSG_DATA(c), &data, sizeof(data));
+    msg->msg_controllen = CMSG_SPACE(sizeof(data));
+}
+
+/* Never waits. A stream has no such queue: its errors come from the calls themselves. */
+static ssize_t error_recv(struct engine *e, struct sock *s, struct msghdr *msg, int n, size_t len,
+                          size_t control)
+{
+    struct udp_error_info info;
+    if (sock_is_tcp(s))
+        return -EAGAIN;
+    ssize_t r = udp_recv_error(engine_udp(e), s->udp, msg->msg_iov, n, &info);
+    if (r < 0)
+        return r;
+    int err = sockaddr_write(msg->msg_name, &msg->msg_namelen, &info.dst, info.dport);
+    if (err != 0)
+        return err;
+    put_recverr(msg, control, &info);
+    msg->msg_flags |= MSG_ERRQUEUE | (info.len > len ? MSG_TRUNC : 0);
+    return r;
+}
+
 /* ---- the calls ---- */
 
 ssize_t sock_recv(struct engine *e, int fd, void *buf, size_t len, int flags)
@@ -158,6 +207,16 @@ ssize_t sock_recvfrom(struct engine *e, int fd, void *buf, size_t len, int flags
         return -EOPNOTSUPP;
     if (__builtin_expect((buf == NULL && len > 0 && (flags & MSG_TRUNC) == 0) || len > (size_t)SSIZE_MAX, 0))
         return -EFAULT;
+    if (__builtin_expect((flags & MSG_ERRQUEUE) != 0, 0)) {
+        struct msghdr msg = {.msg_iov = (struct iovec *)&iov,
+                             .msg_iovlen = 1,
+                             .msg_name = sa,
+                             .msg_namelen = alen != NULL ? *alen : 0};
+        ssize_t r = error_recv(e, s, &msg, 1, len, 0);
+        if (r >= 0 && alen != NULL)
+            *alen = msg.msg_namelen;
+        return r;
+    }
     if (!sock_is_tcp(s))
         return datagram_recvfrom(e, s, &iov, 1, len, flags, sa, alen, &out_flags);
     ssize_t r = stream_recv(e, s, &iov, 1, len, flags);
@@ -198,6 +257,8 @@ static ssize_t sock_recvv(struct engine *e, int fd, struct msghdr *msg, int n, i
     size_t control = msg->msg_controllen;
     msg->msg_flags = 0;
     msg->msg_controllen = 0;
+    if ((flags & MSG_ERRQUEUE) != 0)
+        return error_recv(e, s, msg, n, (size_t)len, control);
     if (!sock_is_tcp(s))
         return datagram_recvfrom(e, s, msg->msg_iov, n, (size_t)len, flags, msg->msg_name, &msg->msg_namelen,
                                  &msg->msg_flags);

@@ -91,7 +91,7 @@ static int set_flag(struct engine *e, struct sock *s, int name, uint16_t flag, c
     if (err == 0 && name == SO_KEEPALIVE && sock_is_tcp(s))
         err = tcp_setopt(engine_tcp(e), s->tcb, SOL_SOCKET, SO_KEEPALIVE, val, len);
     if (err == 0 && name == SO_BROADCAST && !sock_is_tcp(s))
-        err = udp_setopt(s->udp, UDP_OPT_BROADCAST, v != 0);
+        err = udp_setopt(engine_udp(e), s->udp, UDP_OPT_BROADCAST, v != 0);
     if (err != 0)
         return err;
     s->file.flags = v != 0 ? s->file.flags | flag : s->file.flags & ~flag;
@@ -103,7 +103,7 @@ static int set_flag(struct engine *e, struct sock *s, int name, uint16_t flag, c
 }
 
 /* SO_RCVBUF and SO_SNDBUF of a datagram socket: doubled and at least so large, as on Linux. */
-static int set_udp_buffer(struct sock *s, int name, const void *val, socklen_t len)
+static int set_udp_buffer(struct engine *e, struct sock *s, int name, const void *val, socklen_t len)
 {
     int v = 0;
     int err = read_int(val, len, &v);
@@ -112,8 +112,9 @@ static int set_udp_buffer(struct sock *s, int name, const void *val, socklen_t l
     uint32_t bytes = v < 0 ? UDP_BUFFER_MAX : (uint32_t)v;
     bytes = bytes > UDP_BUFFER_MAX / 2 ? UDP_BUFFER_MAX : bytes * 2;
     if (name == SO_RCVBUF)
-        return udp_setopt(s->udp, UDP_OPT_RCVBUF, bytes < UDP_RCVBUF_MIN ? UDP_RCVBUF_MIN : bytes);
-    return udp_setopt(s->udp, UDP_OPT_SNDBUF, bytes < UDP_SNDBUF_MIN ? UDP_SNDBUF_MIN : bytes);
+        return udp_setopt(engine_udp(e), s->udp, UDP_OPT_RCVBUF,
+                          bytes < UDP_RCVBUF_MIN ? UDP_RCVBUF_MIN : bytes);
+    return udp_setopt(engine_udp(e), s->udp, UDP_OPT_SNDBUF, bytes < UDP_SNDBUF_MIN ? UDP_SNDBUF_MIN : bytes);
 }
 
 static int set_socket_level(struct engine *e, struct sock *s, int name, const void *val, socklen_t len)
@@ -137,7 +138,7 @@ static int set_socket_level(struct engine *e, struct sock *s, int name, const vo
     case SO_RCVBUF:
     case SO_SNDBUF:
         if (!sock_is_tcp(s))
-            return set_udp_buffer(s, name, val, len);
+            return set_udp_buffer(e, s, name, val, len);
         break;
     }
     if (!sock_is_tcp(s))
@@ -148,11 +149,11 @@ static int set_socket_level(struct engine *e, struct sock *s, int name, const vo
     return err;
 }
 
-/* ip(7): TTL and TOS of datagrams. IP_TTL takes 1 to 255, and -1 for the default. */
+/* ip(7): TTL and TOS of datagrams, and IP_RECVERR. IP_TTL takes 1 to 255, and -1 for the default. */
 static int set_udp_ip(struct engine *e, struct sock *s, int name, const void *val, socklen_t len)
 {
     int v = 0;
-    if (name != IP_TTL && name != IP_TOS)
+    if (name != IP_TTL && name != IP_TOS && name != IP_RECVERR)
         return -ENOPROTOOPT;
     if (len >= sizeof(int))
         memcpy(&v, val, sizeof(int));
@@ -161,10 +162,12 @@ static int set_udp_ip(struct engine *e, struct sock *s, int name, const void *va
     else
         return -EINVAL;
     if (name == IP_TOS)
-        return udp_setopt(s->udp, UDP_OPT_TOS, (uint8_t)v);
+        return udp_setopt(engine_udp(e), s->udp, UDP_OPT_TOS, (uint8_t)v);
+    if (name == IP_RECVERR)
+        return udp_setopt(engine_udp(e), s->udp, UDP_OPT_RECVERR, v != 0);
     if (v == -1)
         v = (int)e->w->ctx.tun->ip_default_ttl;
-    return v < 1 || v > 255 ? -EINVAL : udp_setopt(s->udp, UDP_OPT_TTL, (uint32_t)v);
+    return v < 1 || v > 255 ? -EINVAL : udp_setopt(engine_udp(e), s->udp, UDP_OPT_TTL, (uint32_t)v);
 }
 
 /* tcp(7) */
@@ -268,6 +271,8 @@ static int get_udp_int(struct sock *s, int level, int name, int *out)
         *out = (int)udp_getopt(s->udp, UDP_OPT_TTL);
     else if (level == IPPROTO_IP && name == IP_TOS)
         *out = (int)udp_getopt(s->udp, UDP_OPT_TOS);
+    else if (level == IPPROTO_IP && name == IP_RECVERR)
+        *out = (int)udp_getopt(s->udp, UDP_OPT_RECVERR);
     else
         return -ENOPROTOOPT;
     return 0;

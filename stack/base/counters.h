@@ -72,6 +72,7 @@
     COUNTER(DROP_UDP_NO_PORT, "drop.udp.no_port", "no socket on that port")                          \
     COUNTER(DROP_UDP_QUEUE_FULL, "drop.udp.queue_full", "receive queue of the socket full")          \
     COUNTER(UDP_ERRORS_IN, "udp.errors_in", "ICMP errors passed to a socket")                        \
+    COUNTER(UDP_ERRORS_LOST, "udp.errors_lost", "ICMP errors for which an error queue had no room")    \
     /* tcp */                                                                                        \
     COUNTER(TCP_IN, "tcp.in", "segments received")                                                   \
     COUNTER(TCP_OUT, "tcp.out", "segments sent, retransmissions included")                           \

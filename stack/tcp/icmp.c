@@ -5,6 +5,7 @@
 
 #include "tcp/options.h"
 #include "tcp/recovery.h"
+#include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 #include "tcp/transmit.h"
 
@@ -55,10 +56,14 @@ static void icmp_for_tcb(struct tcp *t, struct tcb *tcb, const struct icmp_error
     int err = icmp_errno(e->type, e->code);
     if (err == 0)
         return;
-    if (tcb->state == TCP_S_SYN_SENT || tcb->state == TCP_S_SYN_RECEIVED)
+    if (tcb->state == TCP_S_SYN_SENT || tcb->state == TCP_S_SYN_RECEIVED) {
         tcb_end(t, tcb, err);
-    else
+    } else if (opts_of(t, tcb)->recverr) { /* ip(7): all errors, at once; the connection lives */
+        tcb->error = (uint16_t)err;
+        tcb_notify(t, tcb, EPOLLERR);
+    } else {
         tcb->soft_error = (uint16_t)err;
+    }
 }
 
 void tcp_icmp_error(struct tcp *t, const struct pkt *p)

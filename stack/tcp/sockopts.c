@@ -296,7 +296,16 @@ static int set_tcp(struct tcp *t, struct tcb *tcb, int name, const void *val, so
     return 0;
 }
 
-static int set_ip(struct tcb *tcb, int name, const void *val, socklen_t len)
+static int set_recverr(struct tcp *t, struct tcb *tcb, bool on)
+{
+    struct tcp_opts *o = opts_own(t, tcb);
+    if (o == NULL)
+        return -ENOMEM;
+    o->recverr = on;
+    return 0;
+}
+
+static int set_ip(struct tcp *t, struct tcb *tcb, int name, const void *val, socklen_t len)
 {
     int v = 0;
     if (len == 1)
@@ -309,6 +318,8 @@ static int set_ip(struct tcb *tcb, int name, const void *val, socklen_t len)
             return -EINVAL;
         tcb->ttl = (uint8_t)v;
         return 0;
+    case IP_RECVERR:
+        return set_recverr(t, tcb, v != 0);
     case IP_TOS:
         tcb->tos = (uint8_t)(v & ~3); /* the ECN bits are ours */
         return 0;
@@ -325,7 +336,7 @@ int tcp_setopt(struct tcp *t, struct tcb *tcb, int level, int name, const void *
     case IPPROTO_TCP:
         return set_tcp(t, tcb, name, val, len);
     case IPPROTO_IP:
-        return set_ip(tcb, name, val, len);
+        return set_ip(t, tcb, name, val, len);
     default:
         return -ENOPROTOOPT;
     }
@@ -430,6 +441,8 @@ int tcp_getopt(struct tcp *t, struct tcb *tcb, int level, int name, void *val, s
             return put_int(tcb->ttl, val, len);
         if (name == IP_TOS)
             return put_int(tcb->tos, val, len);
+        if (name == IP_RECVERR)
+            return put_int(opts_of(t, tcb)->recverr, val, len);
         return -ENOPROTOOPT;
     default:
         return -ENOPROTOOPT;

@@ -22,6 +22,7 @@ struct tcp_opts {
     uint16_t maxseg;        /* 0: not set */
     uint8_t keepcnt;
     uint8_t syn_retries;  /* 0: the tunable's */
+    bool recverr;         /* IP_RECVERR: soft errors are told at once */
     uint8_t defer_accept; /* SYN-ACK time-outs that data is waited for */
 };
 

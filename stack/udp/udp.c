@@ -21,8 +21,13 @@ int udp_init(struct udp *u, struct context *ctx, struct net *net)
     if (rc != 0)
         return rc;
     rc = slab_init(&u->datagrams, ctx->mem, sizeof(struct udp_datagram), UDP_DATAGRAMS_MAX);
-    if (rc != 0)
-        slab_fini(&u->pcbs);
+    if (rc == 0) {
+        rc = udp_errors_init(u);
+        if (rc == 0)
+            return 0;
+        slab_fini(&u->datagrams);
+    }
+    slab_fini(&u->pcbs);
     return rc;
 }
 
@@ -69,6 +74,7 @@ void udp_close(struct udp *u, struct udp_pcb *pcb)
         ready_list_remove(&u->ctx->ready, &pcb->ep);
     while ((m = udp_queue_pop(u, pcb, NULL, NULL)) != NULL)
         rte_pktmbuf_free(m);
+    udp_errors_purge(u, pcb);
     slab_free(&u->pcbs, slab_index(&u->pcbs, pcb));
     u->n_pcbs--;
 }
@@ -80,6 +86,7 @@ void udp_fini(struct udp *u)
     for (uint32_t b = 0; b < UDP_PORT_BUCKETS; b++)
         while (u->by_port[b] != 0)
             udp_close(u, udp_pcb_at(u, u->by_port[b]));
+    udp_errors_fini(u);
     slab_fini(&u->datagrams);
     slab_fini(&u->pcbs);
 }
@@ -196,7 +203,8 @@ struct rte_mbuf *udp_recv_mbuf(struct udp *u, struct udp_pcb *pcb, struct ip_add
 
 uint32_t udp_poll(const struct udp_pcb *pcb)
 {
-    return EPOLLOUT | (pcb->q_head != 0 ? EPOLLIN : 0u) | (pcb->error != 0 ? EPOLLERR : 0u);
+    return EPOLLOUT | (pcb->q_head != 0 ? EPOLLIN : 0u) |
+           (pcb->error != 0 || pcb->err_head != 0 ? EPOLLERR : 0u);
 }
 
 uint32_t udp_next_len(const struct udp_pcb *pcb)
@@ -206,7 +214,7 @@ uint32_t udp_next_len(const struct udp_pcb *pcb)
 
 /* ---- options ---- */
 
-int udp_setopt(struct udp_pcb *pcb, enum udp_opt opt, uint32_t value)
+int udp_setopt(struct udp *u, struct udp_pcb *pcb, enum udp_opt opt, uint32_t value)
 {
     switch (opt) {
     case UDP_OPT_RCVBUF:
@@ -227,6 +235,11 @@ int udp_setopt(struct udp_pcb *pcb, enum udp_opt opt, uint32_t value)
         pcb->broadcast = value != 0;
         pcb->path.valid = false; /* what was allowed may not be any more */
         return 0;
+    case UDP_OPT_RECVERR:
+        pcb->recverr = value != 0;
+        if (!pcb->recverr)
+            udp_errors_purge(u, pcb);
+        return 0;
     }
     return -ENOPROTOOPT;
 }
@@ -244,6 +257,8 @@ uint32_t udp_getopt(const struct udp_pcb *pcb, enum udp_opt opt)
         return pcb->tos;
     case UDP_OPT_BROADCAST:
         return pcb->broadcast;
+    case UDP_OPT_RECVERR:
+        return pcb->recverr;
     }
     return 0;
 }

@@ -20,6 +20,7 @@ struct udp {
     struct net *net;
     struct slab pcbs;
     struct slab datagrams; /* records of the receive queues */
+    struct slab errors;    /* entries of error queues */
     struct siphash_key key;
     uint32_t n_pcbs, n_connected;
     /* Heads of chains of control blocks. */
@@ -56,13 +57,26 @@ ssize_t udp_recv(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, in
                  struct ip_addr *src, uint16_t *port);
 /* The datagram itself, data at the payload; the caller owns it. NULL: none. */
 struct rte_mbuf *udp_recv_mbuf(struct udp *u, struct udp_pcb *pcb, struct ip_addr *src, uint16_t *port);
-uint32_t udp_poll(const struct udp_pcb *pcb);     /* level: EPOLLIN, EPOLLOUT, EPOLLERR */
+uint32_t udp_poll(const struct udp_pcb *pcb); /* level: EPOLLIN, EPOLLOUT, EPOLLERR */
+/* One entry of the error queue (ip(7), IP_RECVERR). */
+struct udp_error_info {
+    uint8_t origin, type, code; /* as in struct sock_extended_err */
+    uint8_t err;                /* errno */
+    uint32_t info;              /* the MTU, when that was too small */
+    struct ip_addr offender;    /* who sent the ICMP message */
+    struct ip_addr dst;         /* where the datagram went */
+    uint16_t dport;
+    uint32_t len; /* bytes that are left of its payload */
+};
+/* The oldest one, with what is left of the datagram's payload: bytes copied, or -EAGAIN. */
+ssize_t udp_recv_error(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n,
+                       struct udp_error_info *out);
 int udp_take_error(struct udp_pcb *pcb);          /* positive errno and clears it, 0 */
 uint32_t udp_next_len(const struct udp_pcb *pcb); /* length of the datagram at the head, 0 (FIONREAD) */
 
 /* Options of the control block: enum udp_opt with u32 values. */
-enum udp_opt { UDP_OPT_RCVBUF, UDP_OPT_SNDBUF, UDP_OPT_TTL, UDP_OPT_TOS, UDP_OPT_BROADCAST };
-int udp_setopt(struct udp_pcb *pcb, enum udp_opt opt, uint32_t value);
+enum udp_opt { UDP_OPT_RCVBUF, UDP_OPT_SNDBUF, UDP_OPT_TTL, UDP_OPT_TOS, UDP_OPT_BROADCAST, UDP_OPT_RECVERR };
+int udp_setopt(struct udp *u, struct udp_pcb *pcb, enum udp_opt opt, uint32_t value);
 uint32_t udp_getopt(const struct udp_pcb *pcb, enum udp_opt opt);
 
 /* VERDICT_DONE or VERDICT_DROP. Port unreachable is answered here. */

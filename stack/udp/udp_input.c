@@ -94,7 +94,7 @@ static void udp_report(struct udp *u, struct udp_pcb *pcb, int err)
 }
 
 /* RFC 1122 section 4.1.3.3. As on Linux an unconnected socket does not hear of it (it could not tell
- * about which datagram), nor a connected one of what may pass. */
+ * about which datagram), nor a connected one of what may pass; with IP_RECVERR both hear of everything. */
 void udp_icmp_error(struct udp *u, const struct pkt *p)
 {
     const struct icmp_error_view *e = &p->icmp_error;
@@ -106,7 +106,9 @@ void udp_icmp_error(struct udp *u, const struct pkt *p)
         net_pmtu_update(u->net, &e->dst, e->mtu, e->total_length);
     bool hard;
     int err = icmp_error_errno(e->type, e->code, &hard);
-    if (err != 0 && hard && pcb->connected)
+    if (err != 0 && pcb->recverr)
+        udp_error_queue(u, pcb, p, err);
+    if (err != 0 && (pcb->recverr || (hard && pcb->connected)))
         udp_report(u, pcb, err);
 }
 

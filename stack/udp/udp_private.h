@@ -31,6 +31,9 @@ struct udp_pcb {
     uint32_t q_pinned;   /* bytes charged */
     uint32_t q_next_len; /* of the datagram at the head, 0 when there is none */
     uint32_t rcvbuf, sndbuf;
+    uint32_t err_head, err_tail; /* udp_error.c */
+    uint8_t n_errors;
+    bool recverr; /* IP_RECVERR */
     /* The way to where it sent last. */
     struct net_path path;
     struct ip_addr path_src, path_dst;
@@ -56,5 +59,12 @@ int udp_choose_port(struct udp *u, struct udp_pcb *pcb);
 struct udp_pcb *udp_find_connected(struct udp *u, const struct flow_key *f);
 /* Who gets a datagram of this flow: the connected one, else the most specific. */
 struct udp_pcb *udp_find(struct udp *u, const struct flow_key *f);
+
+/* The error queue (udp_error.c). */
+int udp_errors_init(struct udp *u);
+void udp_errors_fini(struct udp *u);
+/* An ICMP error about a datagram of pcb, as errno `err`; the oldest gives way when there are too many. */
+void udp_error_queue(struct udp *u, struct udp_pcb *pcb, const struct pkt *p, int err);
+void udp_errors_purge(struct udp *u, struct udp_pcb *pcb);
 
 #endif

@@ -78,6 +78,7 @@ static const struct {
     {"SO_ERROR", SOL_SOCKET, SO_ERROR},
     {"SO_RCVLOWAT", SOL_SOCKET, SO_RCVLOWAT},
     {"IP_TTL", IPPROTO_IP, IP_TTL},
+    {"IP_RECVERR", IPPROTO_IP, IP_RECVERR},
     {"IP_TOS", IPPROTO_IP, IP_TOS},
 };
 

@@ -176,7 +176,7 @@ static void send_bytes(struct net_bench *b, const char *ip, size_t len)
     const struct iovec iov = {bytes, len};
     struct ip_addr dst = bench_addr(ip);
     struct udp_pcb *pcb = udp_open(&b->udp);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_BROADCAST, 1), 0);
+    assert_int_equal(udp_setopt(&b->udp, pcb, UDP_OPT_BROADCAST, 1), 0);
     assert_int_equal(udp_send(&b->udp, pcb, &iov, 1, &dst, 9), len);
     udp_close(&b->udp, pcb);
 }

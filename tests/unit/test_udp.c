@@ -300,7 +300,7 @@ static void receive_queue_is_bounded_by_memory(void **state)
 {
     struct net_bench *b = *state;
     struct udp_pcb *pcb = bound(b, "0.0.0.0", 7, 0);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_RCVBUF, 20000), 0);
+    assert_int_equal(udp_setopt(&b->udp, pcb, UDP_OPT_RCVBUF, 20000), 0);
     for (int i = 0; i < 100; i++)
         datagram(b, BENCH_PEER, 5, BENCH_IP, 7, "a", 1);
     uint64_t in = bench_count(b, CNT_UDP_IN);

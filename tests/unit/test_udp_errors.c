@@ -14,9 +14,9 @@ static void sending_is_refused_with_the_errno_of_linux(void **state)
     assert_int_equal(send_bytes(b, pcb, 1, "255.255.255.255", 9), -EACCES); /* SO_BROADCAST: socket(7) */
     assert_int_equal(send_bytes(b, pcb, 1, "10.0.0.255", 9), -EACCES);
     assert_int_equal(udp_connect(&b->udp, pcb, &bcast, 9), -EACCES);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_BROADCAST, 1), 0);
+    assert_int_equal(udp_setopt(&b->udp, pcb, UDP_OPT_BROADCAST, 1), 0);
     assert_int_equal(send_bytes(b, pcb, 1, "10.0.0.255", 9), 1);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_BROADCAST, 0), 0);
+    assert_int_equal(udp_setopt(&b->udp, pcb, UDP_OPT_BROADCAST, 0), 0);
     assert_int_equal(send_bytes(b, pcb, 1, "10.0.0.255", 9), -EACCES);
     bench_loopback(b);
 }
@@ -26,7 +26,7 @@ static void own_broadcast_is_heard(void **state)
 {
     struct net_bench *b = *state;
     struct udp_pcb *from = udp_open(&b->udp), *to = bound(b, "0.0.0.0", 9, 0);
-    assert_int_equal(udp_setopt(from, UDP_OPT_BROADCAST, 1), 0);
+    assert_int_equal(udp_setopt(&b->udp, from, UDP_OPT_BROADCAST, 1), 0);
     assert_int_equal(send_bytes(b, from, 10, "255.255.255.255", 9), 10);
     assert_int_equal(send_bytes(b, from, 11, "10.0.0.255", 9), 11);
     bench_loopback(b);
@@ -112,10 +112,10 @@ static void options_are_kept_and_checked(void **state)
     bench_know(b, BENCH_PEER, bench_peer_mac);
     struct udp_pcb *pcb = udp_open(&b->udp);
     assert_int_equal(udp_getopt(pcb, UDP_OPT_TTL), 64);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_TTL, 0), -EINVAL);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_TTL, 256), -EINVAL);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_TTL, 9), 0);
-    assert_int_equal(udp_setopt(pcb, UDP_OPT_TOS, 0x10), 0);
+    assert_int_equal(udp_setopt(&b->udp, pcb, UDP_OPT_TTL, 0), -EINVAL);
+    assert_int_equal(udp_setopt(&b->udp, pcb, UDP_OPT_TTL, 256), -EINVAL);
+    assert_int_equal(udp_setopt(&b->udp, pcb, UDP_OPT_TTL, 9), 0);
+    assert_int_equal(udp_setopt(&b->udp, pcb, UDP_OPT_TOS, 0x10), 0);
     send_bytes(b, pcb, 1, BENCH_PEER, 9);
     bench_sent(b, &s);
     assert_int_equal(s.b[15], 0x10);
