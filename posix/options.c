@@ -75,7 +75,7 @@ static bool parse_prefix(const char *text, uint32_t min, struct ip_addr *addr, u
     return true;
 }
 
-/* May a host have it? RFC 1122 section 3.2.1.3. */
+/* May a host have it? RFC1122-3.2.1.3. */
 static bool is_unicast(const struct ip_addr *a)
 {
     uint32_t v = ntohl(ip_addr_get_v4(a)), net = v >> 24;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What of a file a request gets: all of it, a part, nothing because it has it already. RFC 9110 sections 8.8,
+/* What of a file a request gets: all of it, a part, nothing because it has it already. RFC9110-8.8,
  * 13 and 14. */
 #ifndef HTTPD_DECIDE_H
 #define HTTPD_DECIDE_H

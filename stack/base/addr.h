@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One type for IPv4 and IPv6 addresses: 16 bytes in network order. An IPv4 address is held in its
- * IPv4-mapped form ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2), so the family is part of the value and
+ * IPv4-mapped form ::ffff:a.b.c.d (RFC4291-2.5.5.2), so the family is part of the value and
  * comparing is two 64-bit compares. */
 #ifndef PLX_BASE_ADDR_H
 #define PLX_BASE_ADDR_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sequence number arithmetic, modulo 2^32 (RFC 9293 section 3.4). The only way sequence numbers are
+/* Sequence number arithmetic, modulo 2^32 (RFC9293-3.4). The only way sequence numbers are
  * compared anywhere in Pollux. */
 #ifndef PLX_BASE_SEQ_H
 #define PLX_BASE_SEQ_H

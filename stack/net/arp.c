@@ -36,7 +36,7 @@ int arp_init(struct net *n, uint8_t netif)
     c->max = tun->arp_max_entries;
     c->hand = 1;
     c->key = rng_key(&n->ctx->rng);
-    /* RFC 4861 section 6.3.2, which Linux follows for ARP too: 0.5 to 1.5 times the base, so that hosts
+    /* RFC4861-6.3.2, which Linux follows for ARP too: 0.5 to 1.5 times the base, so that hosts
      * that started together do not ask together for ever. */
     uint32_t base = tun->arp_base_reachable_ms;
     c->reachable_ns = (base / 2 + (uint64_t)rng_below(&n->ctx->rng, base + 1)) * NSEC_PER_MSEC;
@@ -88,7 +88,7 @@ static struct rte_mbuf *arp_waiting_pop(struct arp_cache *c, struct arp_entry *e
     return m;
 }
 
-/* RFC 1122 section 2.3.2.2: at least the latest packet is kept; when full the oldest gives way. */
+/* RFC1122-2.3.2.2: at least the latest packet is kept; when full the oldest gives way. */
 static int arp_waiting_push_take(struct net *n, struct arp_cache *c, struct arp_entry *e, struct rte_mbuf *m)
 {
     if (e->n_waiting > 0 && e->n_waiting >= n->ctx->tun->arp_queue_len)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Neighbours on an Ethernet (RFC 826, RFC 1122 section 2.3.2, RFC 5227): a bounded cache from IPv4
+/* Neighbours on an Ethernet (RFC 826, RFC1122-2.3.2, RFC 5227): a bounded cache from IPv4
  * address to a ready-made link header, packets waiting for an answer, reachability. One per interface
  * and worker. Entries are addressed by index, which a net_path keeps; an index changes its meaning
  * only together with net.generation. */
@@ -64,7 +64,7 @@ struct arp_cache {
     uint32_t hand; /* where the search for an entry to evict goes on */
     uint64_t reachable_ns;
     struct siphash_key key;
-    nsec_t defend_after; /* addresses of ours are defended again from here on (RFC 5227 section 2.4 (b)) */
+    nsec_t defend_after; /* addresses of ours are defended again from here on (RFC5227-2.4 (b)) */
     uint8_t announcements_left;
     struct net_timer announce;
 };
@@ -91,7 +91,7 @@ void arp_solicit(struct net *n, uint8_t netif, uint32_t neigh);
  * False when it was malformed or not for us; p->drop says which. */
 bool arp_input_borrow(struct net *n, struct pkt *p, bool answer);
 
-/* Starts announcing every address of the interface (RFC 5227 section 2.3: twice, 2 s apart). */
+/* Starts announcing every address of the interface (RFC5227-2.3: twice, 2 s apart). */
 void arp_announce(struct net *n, uint8_t netif);
 
 void arp_entry_timer(struct net *n, struct net_timer *t);

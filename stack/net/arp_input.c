@@ -7,12 +7,12 @@
 #include "net/net_private.h"
 #include "wire/arp.h"
 
-/* RFC 5227 section 1.1 */
+/* RFC5227-1.1 */
 #define ARP_ANNOUNCE_NUM      2
 #define ARP_ANNOUNCE_INTERVAL (2 * NSEC_PER_SEC)
 #define ARP_DEFEND_INTERVAL   (10 * NSEC_PER_SEC)
 
-/* RFC 5227 section 2.4 (b): defend, but not against another one that defends as well, for ever. */
+/* RFC5227-2.4 (b): defend, but not against another one that defends as well, for ever. */
 static void arp_conflict(struct net *n, uint8_t netif, const struct arp_view *v)
 {
     struct netif *nif = &n->netif[netif];

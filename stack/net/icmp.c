@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ICMP for IPv4 (RFC 792, RFC 1122 section 3.2.2). */
+/* ICMP for IPv4 (RFC 792, RFC1122-3.2.2). */
 #include "net/icmp.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #define ICMP_BURST             50u  /* errors at once; as Linux's icmp_msgs_burst */
 #define ICMP_OUTPUT_HEADROOM   64u  /* what net_output_take wants */
-#define IP_TOS_INTERNETCONTROL 0xc0 /* RFC 1812 section 4.3.2.5 */
+#define IP_TOS_INTERNETCONTROL 0xc0 /* RFC1812-4.3.2.5 */
 
 int icmp_error_errno(uint8_t type, uint8_t code, bool *hard)
 {
@@ -67,7 +67,7 @@ static struct rte_mbuf *echo_own_take(struct net *n, struct rte_mbuf *m, uint16_
     return copy;
 }
 
-/* RFC 1122 section 3.2.2.6: all of the data comes back, from the address that was asked. */
+/* RFC1122-3.2.2.6: all of the data comes back, from the address that was asked. */
 static enum verdict icmp_echo(struct net *n, struct pkt *p)
 {
     struct net_path path;
@@ -99,6 +99,7 @@ static enum verdict icmp_error_input(struct net *n, struct pkt *p)
     return VERDICT_ICMP_ERROR;
 }
 
+/* RFC9293-MUST-55 */
 enum verdict icmp_input(struct net *n, struct pkt *p)
 {
     if (!icmp4_parse(p))
@@ -140,7 +141,7 @@ static bool icmp_may_send(struct net *n)
     return true;
 }
 
-/* RFC 1122 section 3.2.2: never about an ICMP error, a group's packet or frame, a fragment other than the
+/* RFC1122-3.2.2: never about an ICMP error, a group's packet or frame, a fragment other than the
  * first, or one whose source is no single host. */
 static bool icmp_may_be_about(const struct pkt *p)
 {

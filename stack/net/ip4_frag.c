@@ -201,7 +201,7 @@ static enum frag_fate datagram_insert(struct ip4_datagram *d, struct rte_mbuf *m
     return FRAG_KEPT;
 }
 
-/* What the header says of ECN when its fragments do not agree (RFC 3168 section 5.3): congestion is never
+/* What the header says of ECN when its fragments do not agree (RFC3168-5.3): congestion is never
  * lost; beside a fragment that is not ECN-capable a CE mark cannot be true. */
 static bool datagram_ecn(uint8_t seen, uint8_t *tos)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reassembly of IPv4 datagrams (RFC 791 section 3.2, RFC 815) with RFC 5722's rule for overlaps: the
+/* Reassembly of IPv4 datagrams (RFC791-3.2, RFC 815) with RFC 5722's rule for overlaps: the
  * whole datagram is discarded, silently. Bounded in bytes pinned, in time, in datagrams, and in
  * fragments per datagram. */
 #ifndef PLX_NET_IP4_FRAG_H
@@ -39,7 +39,7 @@ struct ip4_datagram {
     uint32_t have;   /* payload bytes present */
     uint32_t total;  /* payload bytes, 0 until the last fragment is here */
     uint16_t n;
-    uint8_t ecn_seen;                       /* bit per codepoint (RFC 3168 section 5.3) */
+    uint8_t ecn_seen;                       /* bit per codepoint (RFC3168-5.3) */
     bool poisoned;                          /* overlapped: what still comes is discarded too */
     struct ip4_fragment frag[IP4_FRAG_MAX]; /* sorted by start, none overlapping */
 };

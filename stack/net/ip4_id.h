@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* IPv4 identification (RFC 6864): what an outsider can neither predict nor count packets by
- * (RFC 7739 section 5 says it for IPv6; the attacks are the same). */
+ * (RFC7739-5 says it for IPv6; the attacks are the same). */
 #ifndef PLX_NET_IP4_ID_H
 #define PLX_NET_IP4_ID_H
 
 #include "base/hash.h"
 #include "net/net.h"
 
-/* For a packet with DF: nobody reassembles by it (RFC 6864 section 4.1), so it only must say nothing. */
+/* For a packet with DF: nobody reassembles by it (RFC6864-4.1), so it only must say nothing. */
 static inline uint16_t ip4_id_atomic(struct net *n, uint32_t dst)
 {
     uint64_t h = hash_mix(n->ip_id_key.k[0] ^ ++n->ip_id_count, n->ip_id_key.k[1] ^ dst);

@@ -65,7 +65,7 @@ int net_add_netif(struct net *n, struct netdev *dev, uint16_t queue)
     return idx;
 }
 
-/* A host's own address: not the network's, not its broadcast (RFC 1122 section 3.2.1.3). */
+/* A host's own address: not the network's, not its broadcast (RFC1122-3.2.1.3). */
 static bool net_is_assignable(uint32_t addr, uint8_t prefix_len)
 {
     if (prefix_len < 1 || prefix_len > 32 || !ip4_is_host(addr))
@@ -233,6 +233,7 @@ static int net_path_unicast(struct net *n, struct net_path *path, struct ip_addr
     return 0;
 }
 
+/* RFC9293-MUST-44, RFC9293-MUST-45 */
 int net_path_resolve(struct net *n, struct net_path *path, struct ip_addr *src, const struct ip_addr *dst,
                      bool broadcast_ok)
 {
@@ -251,7 +252,7 @@ int net_path_resolve(struct net *n, struct net_path *path, struct ip_addr *src, 
         return 0;
     }
     if (!ip_addr_is_any(src) && ip4_is_loopback(ip_addr_get_v4(src)))
-        return -EINVAL; /* 127/8 must not appear outside a host (RFC 1122 section 3.2.1.3 (g)) */
+        return -EINVAL; /* 127/8 must not appear outside a host (RFC1122-3.2.1.3 (g)) */
     if (be == INADDR_BROADCAST && !broadcast_ok)
         return -EACCES;
     if (be == INADDR_BROADCAST || ip4_is_multicast(be))
@@ -317,7 +318,7 @@ uint16_t net_pmtu_update(struct net *n, const struct ip_addr *dst, uint16_t mtu,
     uint16_t now = net_mtu_now(n, dst);
     if (mtu == 0) /* a router from before RFC 1191 */
         mtu = pmtu_plateau_below(RTE_MIN(too_big, now));
-    if (mtu >= now || mtu < 68) /* RFC 1191 section 3: never raised, never below 68 */
+    if (mtu >= now || mtu < 68) /* RFC1191-3: never raised, never below 68 */
         return now;
     const struct pmtu_entry *e = pmtu_put(&n->pmtu, dst, mtu, n->ctx->now);
     n->generation++;

@@ -59,7 +59,7 @@ int net_add_netif(struct net *n, struct netdev *dev, uint16_t queue);
 int net_add_address(struct net *n, uint8_t netif, const struct ip_addr *a, uint8_t prefix_len);
 /* 0, -ENETUNREACH (gateway not on a connected network), -EEXIST, -ENOSPC. prefix_len 0: default route. */
 int net_add_route(struct net *n, const struct ip_addr *prefix, uint8_t prefix_len, const struct ip_addr *via);
-/* Gratuitous ARP for every address: at start and when the link comes back (RFC 5227 section 2.3). */
+/* Gratuitous ARP for every address: at start and when the link comes back (RFC5227-2.3). */
 void net_announce(struct net *n);
 
 /* Everything a received frame goes through up to its transport. Fills p. Answers ARP and echo itself
@@ -95,7 +95,7 @@ enum {
     NET_NEIGH_NONE = 0,             /* no link layer */
     NET_NEIGH_SPECIAL = 0x80000000, /* from here on not an index */
     NET_NEIGH_BROADCAST = NET_NEIGH_SPECIAL,
-    NET_NEIGH_MULTICAST, /* link address made from the destination (RFC 1112 section 6.4) */
+    NET_NEIGH_MULTICAST, /* link address made from the destination (RFC1112-6.4) */
     NET_NEIGH_LOOPBACK,  /* ourselves */
 };
 
@@ -145,7 +145,7 @@ bool net_path_multi_seg(const struct net *n, const struct net_path *path);
  * MTU of dst. Returns the new one. */
 uint16_t net_pmtu_update(struct net *n, const struct ip_addr *dst, uint16_t mtu, uint16_t too_big);
 
-/* An ICMP error about p (port unreachable, ...), rate-limited, under RFC 1122 section 3.2.2's rules. Borrows
+/* An ICMP error about p (port unreachable, ...), rate-limited, under RFC1122-3.2.2's rules. Borrows
  * p. */
 void net_send_icmp_error_borrow(struct net *n, const struct pkt *p, uint8_t type, uint8_t code);
 

@@ -10,7 +10,7 @@ static enum verdict transport_input(struct net *n, struct pkt *p)
 {
     switch (p->proto) {
     case IPPROTO_TCP:
-        /* RFC 9293 section 3.9.2.3 (MUST-57): a segment for a group is discarded silently. */
+        /* RFC9293-3.9.2.3 (MUST-57): a segment for a group is discarded silently. */
         if (unlikely(p->flags & (PKT_BROADCAST | PKT_MULTICAST)))
             return pkt_drop(p, CNT_DROP_IP_LINK_BROADCAST);
         return likely(tcp_parse(p)) ? VERDICT_TCP : VERDICT_DROP;
@@ -24,8 +24,9 @@ static enum verdict transport_input(struct net *n, struct pkt *p)
     }
 }
 
-/* May a packet from the wire come from there? RFC 1122 section 3.2.1.3: not from a group, from nobody,
- * from a loopback address, or from ourselves. */
+/* May a packet from the wire come from there? RFC1122-3.2.1.3: not from a group, from nobody,
+ * from a loopback address, or from ourselves.
+ * RFC9293-MUST-63 */
 static bool source_is_credible(const struct net *n, const struct netif *nif, uint32_t src)
 {
     if (!ip4_is_host(src) || netif_is_broadcast(nif, src))
@@ -36,7 +37,8 @@ static bool source_is_credible(const struct net *n, const struct netif *nif, uin
     return true;
 }
 
-/* Is it for us, and as what? Sets PKT_BROADCAST and PKT_MULTICAST by the IP destination. False: drop. */
+/* Is it for us, and as what? Sets PKT_BROADCAST and PKT_MULTICAST by the IP destination. False: drop.
+ * RFC9293-MUST-57 */
 static bool destination_accept(struct net *n, const struct netif *nif, struct pkt *p)
 {
     uint32_t dst = ip_addr_get_v4(&p->dst);
@@ -52,7 +54,7 @@ static bool destination_accept(struct net *n, const struct netif *nif, struct pk
         return pkt_reject(p, CNT_DROP_IP_MARTIAN);
     if (!net_is_local(n, &p->dst))
         return pkt_reject(p, CNT_DROP_IP_NOT_OURS);
-    /* RFC 1122 section 3.3.6: a host that is meant is not meant by way of everybody. */
+    /* RFC1122-3.3.6: a host that is meant is not meant by way of everybody. */
     if (p->flags & (PKT_BROADCAST | PKT_MULTICAST))
         return pkt_reject(p, CNT_DROP_IP_LINK_BROADCAST);
     return true;

@@ -143,7 +143,7 @@ static inline uint8_t *output_prepend(struct rte_mbuf *m, uint16_t len)
     return rte_pktmbuf_mtod(m, uint8_t *);
 }
 
-/* A group's link address: all ones, or RFC 1112 section 6.4's mapping. A directed broadcast comes back
+/* A group's link address: all ones, or RFC1112-6.4's mapping. A directed broadcast comes back
  * to our own sockets too, as on Linux. */
 static int output_group_take(struct net *n, const struct net_path *path, const struct ip_send *s,
                              struct rte_mbuf *m)
@@ -195,7 +195,7 @@ static inline int output_finish_take(struct net *n, const struct net_path *path,
     return 0;
 }
 
-/* ---- fragmentation (RFC 791 section 3.2) ---- */
+/* ---- fragmentation (RFC791-3.2) ---- */
 
 uint16_t ip4_id_fragmentable(struct net *n, uint32_t src, uint32_t dst, uint8_t proto)
 {

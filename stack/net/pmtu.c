@@ -68,7 +68,7 @@ uint32_t pmtu_expire(struct pmtu_cache *c, nsec_t now)
 
 uint16_t pmtu_plateau_below(uint16_t too_big)
 {
-    /* RFC 1191 section 7.1, table 7-1 */
+    /* RFC1191-7.1, table 7-1 */
     static const uint16_t plateau[] = {65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296};
     for (size_t i = 0; i < sizeof(plateau) / sizeof(plateau[0]); i++)
         if (plateau[i] < too_big)

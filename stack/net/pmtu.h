@@ -38,7 +38,7 @@ const struct pmtu_entry *pmtu_find(const struct pmtu_cache *c, const struct ip_a
 const struct pmtu_entry *pmtu_put(struct pmtu_cache *c, const struct ip_addr *dst, uint16_t mtu, nsec_t now);
 /* Forgets what has expired; how many. */
 uint32_t pmtu_expire(struct pmtu_cache *c, nsec_t now);
-/* The next smaller MTU in use somewhere than that of a packet that was too big (RFC 1191 section 7). */
+/* The next smaller MTU in use somewhere than that of a packet that was too big (RFC1191-7). */
 uint16_t pmtu_plateau_below(uint16_t too_big);
 
 #endif

@@ -70,7 +70,7 @@ fail:
 }
 
 /* What differs between the pieces: lengths, IP identification, sequence number; FIN and PSH belong to
- * the last one, CWR to the first (RFC 3168 section 6.1.2). */
+ * the last one, CWR to the first (RFC3168-6.1.2). */
 static void piece_headers(const struct gso_cut *c, struct rte_mbuf *p, uint32_t len, bool last)
 {
     struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(p, struct rte_ipv4_hdr *, c->l2);

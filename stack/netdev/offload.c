@@ -46,7 +46,7 @@ static bool layout_find(struct rte_mbuf *m, struct layout *l)
     return true;
 }
 
-/* RFC 9293 section 3.1, RFC 8200 section 8.1. */
+/* RFC9293-3.1, RFC8200-8.1. */
 static uint32_t pseudo_sum(const struct rte_mbuf *m, const struct layout *l)
 {
     const uint8_t *ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, l->l3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The life of a socket's TCP: RFC 9293 section 3.10.1 (OPEN), 3.10.4 (CLOSE), 3.10.5 (ABORT). */
+/* The life of a socket's TCP: RFC9293-3.10.1 (OPEN), 3.10.4 (CLOSE), 3.10.5 (ABORT). */
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -48,6 +48,7 @@ int tcp_bind_addr(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr)
     return 0;
 }
 
+/* RFC9293-MUST-43 */
 int tcp_bind(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port)
 {
     int rc = tcp_bind_addr(t, tcb, addr);
@@ -215,6 +216,7 @@ static bool can_queue_fin(const struct tcb *tcb)
            tcb->state == TCP_S_CLOSE_WAIT;
 }
 
+/* RFC9293-MAY-1 */
 int tcp_shutdown(struct tcp *t, struct tcb *tcb, int how)
 {
     if (tcb->state == TCP_S_CLOSED)
@@ -275,7 +277,8 @@ void tcp_abort(struct tcp *t, struct tcb *tcb)
     tcb_free(t, tcb);
 }
 
-/* RFC 1122 section 4.2.2.13, RFC 2525 section 2.17: who closes without having read everything says so. */
+/* RFC1122-4.2.2.13, RFC2525-2.17: who closes without having read everything says so.
+ * RFC9293-SHLD-3 */
 static bool close_is_abortive(const struct tcp *t, const struct tcb *tcb)
 {
     if (tcb->state == TCP_S_LISTEN || tcb->state == TCP_S_SYN_SENT || tcb->state == TCP_S_CLOSED)

@@ -106,7 +106,7 @@ static void tell(struct tcp *t, struct tcb *tcb, enum cong_event e, uint32_t val
 
 /* ---- is the window in use? ---- */
 
-/* The threshold remembers three quarters of a window that was once right (RFC 2861 section 3.1). */
+/* The threshold remembers three quarters of a window that was once right (RFC2861-3.1). */
 static void remember_window(struct tcb *tcb)
 {
     uint32_t most = tcb->cwnd / 2 + tcb->cwnd / 4;
@@ -125,7 +125,7 @@ static void tell_unused(struct tcp *t, struct tcb *tcb, struct cong *c, uint32_t
     c->unused_from = now;
 }
 
-/* RFC 5681 section 4.1, with RFC 2861's one halving for each RTO that was idle. */
+/* RFC5681-4.1, with RFC 2861's one halving for each RTO that was idle. */
 static void restart_after_idle(struct tcp *t, struct tcb *tcb, uint32_t idle_ms)
 {
     uint32_t rto_ms = rtt_rto_backed_off(t, tcb) / USEC_PER_MSEC, initial = t->ctx->tun->tcp_initial_cwnd;
@@ -157,7 +157,7 @@ void congestion_tx_start(struct tcp *t, struct tcb *tcb)
     restart_after_idle(t, tcb, idle_ms);
 }
 
-/* RFC 2861 section 3.2: an application that for an RTO has not filled its window loses half of what it did
+/* RFC2861-3.2: an application that for an RTO has not filled its window loses half of what it did
  * not use. */
 static void application_limited(struct tcp *t, struct tcb *tcb, struct cong *c)
 {

@@ -84,7 +84,7 @@ struct cong *congestion_state(const struct tcp *t, const struct tcb *tcb);
 
 /* ---- what the sender tells ---- */
 
-/* Data is about to go and nothing is outstanding: restart after idle (RFC 5681 section 4.1). */
+/* Data is about to go and nothing is outstanding: restart after idle (RFC5681-4.1). */
 void congestion_tx_start(struct tcp *t, struct tcb *tcb);
 /* The slow part of congestion_sent. */
 void congestion_window_used(struct tcp *t, struct tcb *tcb, bool limited);
@@ -105,7 +105,7 @@ void congestion_reduce(struct tcp *t, struct tcb *tcb);
 void congestion_reduced(struct tcp *t, struct tcb *tcb);
 /* Retransmission time-out: cwnd is 1; with `first` (not a repeated one) ssthresh is set too. */
 void congestion_on_timeout(struct tcp *t, struct tcb *tcb, bool first);
-/* The reduction that began at these values was spurious (RFC 3522, RFC 9438 section 4.9): back to them,
+/* The reduction that began at these values was spurious (RFC 3522, RFC9438-4.9): back to them,
  * but not below what is there now. */
 void congestion_undo(struct tcp *t, struct tcb *tcb, uint32_t prior_cwnd, uint32_t prior_ssthresh);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* CUBIC's arithmetic (RFC 9438 sections 4.1 to 4.3) without floating point. */
+/* CUBIC's arithmetic (RFC9438-4.1 to 4.3) without floating point. */
 #ifndef PLX_TCP_CUBIC_H
 #define PLX_TCP_CUBIC_H
 

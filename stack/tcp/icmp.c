@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What ICMP says of our segments: believed only about data in flight (RFC 5927 section 4), hard only
- * before the connection stands (RFC 5461 section 4). Source quench is ignored (RFC 6633). */
+/* What ICMP says of our segments: believed only about data in flight (RFC5927-4), hard only
+ * before the connection stands (RFC5461-4). Source quench is ignored (RFC 6633). */
 #include <errno.h>
 
 #include "tcp/options.h"
@@ -43,6 +43,7 @@ static void icmp_frag_needed(struct tcp *t, struct tcb *tcb, const struct icmp_e
     tcb_touch(t, tcb);
 }
 
+/* RFC9293-MUST-47, RFC9293-MUST-56, RFC9293-SHLD-25, RFC9293-SHLD-26 */
 static void icmp_for_tcb(struct tcp *t, struct tcb *tcb, const struct icmp_error_view *e)
 {
     if (tcb->packets_out == 0 || !(seq_geq(e->seq, tcb->snd_una) && seq_lt(e->seq, tcb->snd_nxt))) {
@@ -66,6 +67,7 @@ static void icmp_for_tcb(struct tcp *t, struct tcb *tcb, const struct icmp_error
     }
 }
 
+/* RFC9293-MUST-54, RFC9293-SHLD-20 */
 void tcp_icmp_error(struct tcp *t, const struct pkt *p)
 {
     const struct icmp_error_view *e = &p->icmp_error;

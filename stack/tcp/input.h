@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Segment arrival (RFC 9293 section 3.10.7), between the files that do it. A step returns STEP_END when
+/* Segment arrival (RFC9293-3.10.7), between the files that do it. A step returns STEP_END when
  * the segment has been dealt with. The mbuf is p->m until somebody queues it and sets p->m to NULL. A
  * reason in p->drop is counted when the segment is let go. */
 #ifndef PLX_TCP_INPUT_H
@@ -47,11 +47,11 @@ void window_confirm(struct tcb *tcb, const struct tcp_view *v);
 enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p);
 /* Payload that begins at rcv_nxt. */
 void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p);
-/* RFC 7323 section 4.3: may TS.Recent be taken from this segment? Does it. */
+/* RFC7323-4.3: may TS.Recent be taken from this segment? Does it. */
 void timestamp_update(struct tcp *t, struct tcb *tcb, const struct pkt *p);
 /* The connection has become ESTABLISHED. */
 void input_established(struct tcp *t, struct tcb *tcb);
-/* RFC 5961 section 7: an ACK that asks the peer what is the matter, rate-limited. */
+/* RFC5961-7: an ACK that asks the peer what is the matter, rate-limited. */
 void challenge_ack(struct tcp *t, struct tcb *tcb);
 
 #endif

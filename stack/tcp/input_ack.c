@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The fifth step of RFC 9293 section 3.10.7.4: what an acknowledgment acknowledges. */
+/* The fifth step of RFC9293-3.10.7.4: what an acknowledgment acknowledges. */
 #include <assert.h>
 #include <errno.h>
 
@@ -63,8 +63,9 @@ static void ack_clean(struct tcp *t, struct tcb *tcb, seq_t ack, struct ack_even
         snd_queue_trim_head(t, tcb, ack - snd_rec_at(t, tcb->sndq_head)->seq);
 }
 
-/* RFC 6298 section 3, RFC 7323 section 4: where a retransmission makes a sample ambiguous, the echoed
- * timestamp tells which transmission was meant. The sample, us; 0: none. */
+/* RFC6298-3, RFC7323-4: where a retransmission makes a sample ambiguous, the echoed
+ * timestamp tells which transmission was meant. The sample, us; 0: none.
+ * RFC9293-MUST-18 */
 static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct ack_event *e, struct ack_rtt rtt)
 {
     if (e->sack_rtt_us != 0) {
@@ -82,7 +83,7 @@ static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct ack_eve
     }
     rtt_sample(tcb, rtt.oldest);
     rtt_sample_min(t, tcb, rtt.latest);
-    tcb->backoff = 0; /* RFC 6298 (5.7): the back-off holds until there is a valid sample */
+    tcb->backoff = 0; /* RFC6298-5.7: the back-off holds until there is a valid sample */
     return rtt.latest;
 }
 
@@ -90,7 +91,8 @@ static uint32_t ack_measure(struct tcp *t, struct tcb *tcb, const struct ack_eve
 
 /* RFC 9293: SND.WL1 =< SEG.SEQ decides which segment speaks last; and, as on Linux, one that acknowledges
  * more does, though it may be data sent again: else the old window would count from the new SND.UNA. True
- * when the window changed. */
+ * when the window changed.
+ * RFC9293-MUST-34, RFC9293-MUST-35, RFC9293-MAY-12 */
 static bool window_update(struct tcb *tcb, const struct tcp_view *v)
 {
     uint32_t wnd = (v->flags & TCP_SYN) != 0 ? v->window : (uint32_t)v->window << tcb->snd_wscale;
@@ -283,7 +285,7 @@ enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p)
         return step_drop(p, CNT_DROP_TCP_NO_ACK);
     if (tcb->state == TCP_S_SYN_RECEIVED && ack_in_syn_received(t, tcb, p) == STEP_END)
         return STEP_END;
-    /* RFC 5961 section 5.2: neither the future nor a past beyond any window is believed. */
+    /* RFC5961-5.2: neither the future nor a past beyond any window is believed. */
     if (seq_gt(p->tcp.ack, tcb->snd_nxt) || seq_lt(p->tcp.ack, tcb->snd_una - tcb->max_wnd)) {
         challenge_ack(t, tcb);
         return step_drop(p, CNT_DROP_TCP_ACK);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Passive opens: SYN at a listener (RFC 9293 section 3.10.7.2), and segments for a half-open connection,
+/* Passive opens: SYN at a listener (RFC9293-3.10.7.2), and segments for a half-open connection,
  * which is SYN-RECEIVED (section 3.10.7.4) in compact form. */
 #include "tcp/congestion.h"
 #include "tcp/ecn.h"
@@ -97,7 +97,7 @@ static void child_take_over(struct tcp *t, struct tcb *child, const struct half_
         rtt_sample(child, rtt_us);
         rtt_sample_min(t, child, rtt_us);
     } else if (h->level > 1) {
-        child->cwnd = 1; /* RFC 5681 section 3.1: the network lost more than one of ours */
+        child->cwnd = 1; /* RFC5681-3.1: the network lost more than one of ours */
     }
 }
 
@@ -269,7 +269,7 @@ void input_half_open(struct tcp *t, uint32_t index, struct pkt *p)
     struct half_open *h = half_open_at(t, index);
     if (half_open_sequence(t, h, p) == STEP_END)
         return;
-    if ((p->tcp.flags & TCP_RST) != 0) { /* second, with RFC 5961 section 3.2 */
+    if ((p->tcp.flags & TCP_RST) != 0) { /* second, with RFC5961-3.2 */
         p->drop = CNT_DROP_TCP_RST;
         if (p->tcp.seq == h->irs + 1)
             syn_queue_remove(t, h);
@@ -277,7 +277,7 @@ void input_half_open(struct tcp *t, uint32_t index, struct pkt *p)
             half_open_ack(t, h);
         return;
     }
-    if ((p->tcp.flags & TCP_SYN) != 0) { /* fourth, with RFC 5961 section 4.2 */
+    if ((p->tcp.flags & TCP_SYN) != 0) { /* fourth, with RFC5961-4.2 */
         p->drop = CNT_DROP_TCP_SYN;
         half_open_ack(t, h);
         return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* RFC 9293 section 3.10.7.4: the numbered steps, in order, for every state but CLOSED, LISTEN and
+/* RFC9293-3.10.7.4: the numbered steps, in order, for every state but CLOSED, LISTEN and
  * SYN-SENT. The third (security) does not exist here; the fifth has a file of its own. */
 #include <errno.h>
 
@@ -13,7 +13,7 @@
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
 
-#define PAWS_IDLE_MS (24u * 86400000u) /* RFC 7323 section 5.5 */
+#define PAWS_IDLE_MS (24u * 86400000u) /* RFC7323-5.5 */
 
 /* ---- ACKs for what should not have come ---- */
 
@@ -67,7 +67,7 @@ static void duplicate_ack(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 
 /* ---- first: sequence number ---- */
 
-/* RFC 7323 section 5.3 R1. */
+/* RFC7323-5.3 R1. */
 static enum step step_paws(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if (!tcb_is(tcb, TCB_TS) || (p->tcp.opt.has & TCP_OPT_HAS_TS) == 0 || (p->tcp.flags & TCP_RST) != 0)
@@ -143,7 +143,8 @@ static bool rst_is_exact(const struct tcp *t, const struct tcb *tcb, const struc
            (tcb_is(tcb, TCB_SACK) && reassembly_right_edge(t, tcb, &edge) && p->tcp.seq == edge);
 }
 
-/* RFC 5961 section 3.2: only the exact next number resets; one elsewhere in the window is asked about. */
+/* RFC5961-3.2: only the exact next number resets; one elsewhere in the window is asked about.
+ * RFC9293-MUST-11, RFC9293-MUST-12, RFC9293-MUST-66, RFC9293-SHLD-2 */
 static enum step step_rst(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if ((p->tcp.flags & TCP_RST) == 0)
@@ -159,7 +160,7 @@ static enum step step_rst(struct tcp *t, struct tcb *tcb, struct pkt *p)
 
 /* ---- fourth: SYN ---- */
 
-/* RFC 5961 section 4.2: whatever its number, a SYN in a synchronized state is asked about. */
+/* RFC5961-4.2: whatever its number, a SYN in a synchronized state is asked about. */
 static enum step step_syn(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if ((p->tcp.flags & TCP_SYN) == 0)
@@ -170,7 +171,7 @@ static enum step step_syn(struct tcp *t, struct tcb *tcb, struct pkt *p)
 
 /* ---- sixth: URG ---- */
 
-/* The pointer is taken as one past the urgent byte, as everybody does (RFC 6093 section 3.1). */
+/* The pointer is taken as one past the urgent byte, as everybody does (RFC6093-3.1). */
 static void urgent_mark(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 {
     seq_t at = p->tcp.seq + p->tcp.urgent - (p->tcp.urgent != 0);
@@ -183,6 +184,7 @@ static void urgent_mark(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     tcb_notify(t, tcb, EPOLLPRI);
 }
 
+/* RFC9293-MUST-30, RFC9293-MUST-31, RFC9293-MUST-32 */
 static enum step step_urg(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if ((p->tcp.flags & TCP_URG) != 0)
@@ -221,8 +223,9 @@ static void measure_rcv_mss(struct tcb *tcb, uint32_t len)
     tcb->rcv_mss = (uint16_t)RTE_MAX(RTE_MIN(len, most), (uint32_t)tcb->rcv_mss);
 }
 
-/* RFC 9293 section 3.8.6.3 with Linux's quick start: every second full segment at once, others may wait
- * for a reply to ride on. */
+/* RFC9293-3.8.6.3 with Linux's quick start: every second full segment at once, others may wait
+ * for a reply to ride on.
+ * RFC9293-MUST-40, RFC9293-MUST-58, RFC9293-SHLD-18, RFC9293-SHLD-19 */
 static void schedule_ack(struct tcp *t, struct tcb *tcb)
 {
     tcb_touch(t, tcb);
@@ -252,13 +255,14 @@ void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
         reassembly_deliver(t, tcb);
         tcb->ack_owed = 0; /* they were about a hole that is filled */
         if (hole)
-            tcb->flags |= TCB_ACK_NOW; /* RFC 5681 section 4.2 */
+            tcb->flags |= TCB_ACK_NOW; /* RFC5681-4.2 */
     }
     schedule_ack(t, tcb);
     tcb_notify(t, tcb, EPOLLIN);
 }
 
-/* RFC 5681 section 4.2: an immediate ACK for each, so that the sender can count. */
+/* RFC5681-4.2: an immediate ACK for each, so that the sender can count.
+ * RFC9293-MAY-13, RFC9293-SHLD-31 */
 static void text_out_of_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     uint32_t len = p->data_len;
@@ -302,7 +306,7 @@ static void trim_to_window(struct tcp *t, struct tcb *tcb, struct pkt *p)
     }
 }
 
-/* Nobody will read it: RFC 1122 section 4.2.2.13, the peer shall know by a RST. */
+/* Nobody will read it: RFC1122-4.2.2.13, the peer shall know by a RST. */
 static bool text_after_close(struct tcp *t, struct tcb *tcb, const struct pkt *p)
 {
     bool fin_wait = tcb->state == TCP_S_FIN_WAIT_1 || tcb->state == TCP_S_FIN_WAIT_2;
@@ -314,6 +318,7 @@ static bool text_after_close(struct tcp *t, struct tcb *tcb, const struct pkt *p
     return true;
 }
 
+/* RFC9293-MUST-59 */
 static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if (tcb->state != TCP_S_ESTABLISHED && tcb->state != TCP_S_FIN_WAIT_1 && tcb->state != TCP_S_FIN_WAIT_2) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Segment arrival in SYN-SENT: RFC 9293 section 3.10.7.3. */
+/* Segment arrival in SYN-SENT: RFC9293-3.10.7.3. */
 #include <errno.h>
 
 #include "tcp/ecn.h"
@@ -60,7 +60,7 @@ static void syn_sent_established(struct tcp *t, struct tcb *tcb, struct pkt *p)
     input_steps_from_ack(t, tcb, p);
 }
 
-/* SYN alone: both have opened at once (figure 8). Our SYN goes out again, with an ACK. */
+/* SYN alone: both have opened at once (figure 8). Our SYN goes out again, with an ACK. (RFC9293-MUST-10) */
 static void syn_sent_simultaneous(struct tcp *t, struct tcb *tcb)
 {
     struct snd_rec *syn = snd_rec_at(t, tcb->sndq_head);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Initial sequence numbers (RFC 6528) and timestamp offsets (RFC 7323 section 7.1). */
+/* Initial sequence numbers (RFC 6528) and timestamp offsets (RFC7323-7.1). */
 #ifndef PLX_TCP_ISN_H
 #define PLX_TCP_ISN_H
 
@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "base/seq.h"
 
-#define ISN_TICK_SHIFT 6 /* 64 ns; RFC 9293 section 3.4.1 wants a tick of 4 us or less */
+#define ISN_TICK_SHIFT 6 /* 64 ns; RFC9293-3.4.1 wants a tick of 4 us or less */
 
 struct isn {
     struct siphash_key secret;    /* RFC 6528's secretkey */
@@ -17,7 +17,7 @@ struct isn {
 };
 
 void isn_init(struct isn *i, struct rng *r);
-/* ISN = M + F(localip, localport, remoteip, remoteport, secretkey), RFC 6528 section 3; M ticks every
+/* ISN = M + F(localip, localport, remoteip, remoteport, secretkey), RFC6528-3; M ticks every
  * 64 ns, as on Linux. */
 seq_t isn_make(const struct isn *i, const struct flow_key *f, nsec_t now);
 /* Keyed by the addresses alone, so that timestamps of successive connections between two hosts stay

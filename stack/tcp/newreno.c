@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reno's window (RFC 5681 section 3.1), counted in segments. */
+/* Reno's window (RFC5681-3.1), counted in segments. */
 #include "tcp/congestion.h"
 
 /* RFC 5681 equation (4), by what was in use. */

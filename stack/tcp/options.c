@@ -10,12 +10,14 @@
 #define IP4_AND_TCP_HEADERS 40u
 #define MSS_MIN_ESTIMATE    88u
 
+/* RFC9293-MUST-67 */
 uint16_t options_announced_mss(const struct tcp *t, const struct net_path *path, uint16_t user_mss)
 {
     uint32_t mss = t->net->netif[path->netif].mtu - IP4_AND_TCP_HEADERS;
     return (uint16_t)(user_mss != 0 && user_mss < mss ? user_mss : mss);
 }
 
+/* RFC9293-MUST-14, RFC9293-MUST-65, RFC9293-SHLD-5, RFC9293-MAY-3 */
 void options_fill_syn(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t seq)
 {
     bool answer = tcb->state != TCP_S_SYN_SENT; /* simultaneous open: our SYN goes out again, with an ACK */
@@ -42,9 +44,10 @@ void options_fill_syn(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t 
     }
     tcb->rcv_wnd = tcb->rcv_ssthresh = rcv_window_initial(tcb->rcvbuf, mss, opts_of(t, tcb)->window_clamp);
     tcb->rcv_wup = tcb->rcv_nxt;
-    v->window = (uint16_t)tcb->rcv_wnd; /* never scaled in a SYN (RFC 7323 section 2.2) */
+    v->window = (uint16_t)tcb->rcv_wnd; /* never scaled in a SYN (RFC7323-2.2) */
 }
 
+/* RFC9293-MUST-15 */
 void options_agree(struct tcp *t, struct tcb *tcb, const struct tcp_options *peer)
 {
     tcb->peer_mss = (peer->has & TCP_OPT_HAS_MSS) != 0 ? peer->mss : TCP_MSS_DEFAULT;
@@ -67,6 +70,7 @@ void options_agree(struct tcp *t, struct tcb *tcb, const struct tcp_options *pee
     options_update_mss(t, tcb);
 }
 
+/* RFC9293-MUST-16, RFC9293-SHLD-6 */
 void options_update_mss(struct tcp *t, struct tcb *tcb)
 {
     uint32_t mss = tcb->path.mtu > IP4_AND_TCP_HEADERS ? tcb->path.mtu - IP4_AND_TCP_HEADERS : 0;

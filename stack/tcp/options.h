@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the two sides of a SYN agree on: MSS (RFC 9293 section 3.7.1, RFC 6691), window scale and
+/* What the two sides of a SYN agree on: MSS (RFC9293-3.7.1, RFC 6691), window scale and
  * timestamps (RFC 7323), SACK-permitted (RFC 2018). */
 #ifndef PLX_TCP_OPTIONS_H
 #define PLX_TCP_OPTIONS_H

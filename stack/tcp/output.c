@@ -40,6 +40,7 @@ static inline int send_one(struct tcp *t, struct tcb *tcb, uint32_t i)
 
 /* ---- once more ---- */
 
+/* RFC9293-MAY-7, RFC9293-SHLD-16 */
 static bool retransmit_one(struct tcp *t, struct tcb *tcb, uint32_t i, bool probe)
 {
     struct snd_rec *r = snd_rec_at(t, i);
@@ -76,8 +77,9 @@ static void output_rescue(struct tcp *t, struct tcb *tcb)
 
 /* ---- new data ---- */
 
-/* Nagle (RFC 9293 section 3.7.4) in Minshall's form: a small segment waits only for an earlier small one.
- * MSG_MORE and TCP_CORK hold it back in any case. */
+/* Nagle (RFC9293-3.7.4) in Minshall's form: a small segment waits only for an earlier small one.
+ * MSG_MORE and TCP_CORK hold it back in any case.
+ * RFC9293-MUST-17, RFC9293-SHLD-7 */
 static bool held_back(const struct tcb *tcb, const struct snd_rec *r)
 {
     if (r->len >= tcb->snd_mss || r->next != 0 || (r->flags & (SND_FIN | SND_SYN)) != 0)
@@ -91,8 +93,9 @@ static bool held_back(const struct tcb *tcb, const struct snd_rec *r)
     return seq_gt(tcb->snd_sml, tcb->snd_una) && seq_leq(tcb->snd_sml, tcb->snd_nxt);
 }
 
-/* Sender's silly window avoidance (RFC 9293 section 3.8.6.2.1): does the window let this record go, as a
- * whole, or in a part that is worth it? Cuts it then. */
+/* Sender's silly window avoidance (RFC9293-3.8.6.2.1): does the window let this record go, as a
+ * whole, or in a part that is worth it? Cuts it then.
+ * RFC9293-MUST-38, RFC9293-SHLD-15 */
 static bool window_allows(struct tcp *t, struct tcb *tcb, uint32_t i)
 {
     struct snd_rec *r = snd_rec_at(t, i);
@@ -107,7 +110,8 @@ static bool window_allows(struct tcp *t, struct tcb *tcb, uint32_t i)
 }
 
 /* How many records from i on, of one full segment each but for the last, go out in one burst; their bytes
- * in *len. */
+ * in *len.
+ * RFC9293-SHLD-28, RFC9293-MAY-16 */
 static uint32_t burst_size(struct tcp *t, struct tcb *tcb, uint32_t i, uint32_t *len)
 {
     const struct snd_rec *r = snd_rec_at(t, i);
@@ -153,6 +157,7 @@ static void went_out(struct tcp *t, struct tcb *tcb, uint32_t n)
     timers_data_sent(t, tcb);
 }
 
+/* RFC9293-MUST-60, RFC9293-MUST-61, RFC9293-SHLD-27 */
 static uint8_t burst_flags(struct tcp *t, uint32_t i, uint32_t n)
 {
     while (--n > 0)

@@ -13,7 +13,7 @@ void output_run(struct tcp *t, struct tcb *tcb);
 /* The persist timer, or a keepalive: data that was held back if the window lets some through, else a
  * segment without data, SEQ one before snd_una, that makes the peer answer. */
 void output_probe(struct tcp *t, struct tcb *tcb);
-/* RFC 8985 section 7.3: one new segment, whatever cwnd says, or the last one `again`. False: neither. */
+/* RFC8985-7.3: one new segment, whatever cwnd says, or the last one `again`. False: neither. */
 bool output_tail_probe(struct tcp *t, struct tcb *tcb, bool *again);
 /* RST for a connection that is given up: SEQ = snd_nxt. */
 void output_reset(struct tcp *t, struct tcb *tcb);

@@ -102,7 +102,8 @@ static bool addrs_overlap(const struct ip_addr *a, const struct ip_addr *b)
 }
 
 /* Linux's inet_csk_bind_conflict: two may share when both have SO_REUSEADDR and the other does not
- * listen, or both have SO_REUSEPORT, or their addresses differ. */
+ * listen, or both have SO_REUSEPORT, or their addresses differ.
+ * RFC9293-MUST-41, RFC9293-MUST-42 */
 static bool ports_pair_conflicts(const struct tcb *tcb, const struct tcb *other)
 {
     if (tcb_is(tcb, TCB_REUSEADDR) && tcb_is(other, TCB_REUSEADDR) && other->state != TCP_S_LISTEN)
@@ -224,7 +225,7 @@ static bool ports_usable(struct tcp *t, struct tcb *tcb, uint16_t number)
     return ref == 0 || (conn_kind(ref) == CONN_TIME_WAIT && time_wait_reusable(t, conn_index(ref), false));
 }
 
-/* RFC 6056 section 3.3.4: the place to start comes from a keyed hash of the remote end and of a counter
+/* RFC6056-3.3.4: the place to start comes from a keyed hash of the remote end and of a counter
  * that only flows of the same hash class share, so neither ports nor their pace can be guessed. */
 int ports_bind_for_connect(struct tcp *t, struct tcb *tcb)
 {

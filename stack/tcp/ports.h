@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who holds which local port: bind's conflicts as on Linux (SO_REUSEADDR, SO_REUSEPORT), ephemeral
- * ports by RFC 6056 section 3.3.4 (double hash), and the listeners of a port. */
+ * ports by RFC6056-3.3.4 (double hash), and the listeners of a port. */
 #ifndef PLX_TCP_PORTS_H
 #define PLX_TCP_PORTS_H
 

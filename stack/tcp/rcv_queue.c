@@ -250,7 +250,7 @@ uint64_t rcv_window_of_memory(const struct tcp *t)
     return t->pinned < t->pinned_soft ? (t->pinned_soft - t->pinned) / 4 : 0;
 }
 
-/* RFC 9293 section 3.8.6.2.2 by Linux's rules: nothing below a segment or a sixteenth of the buffer is
+/* RFC9293-3.8.6.2.2 by Linux's rules: nothing below a segment or a sixteenth of the buffer is
  * offered, and without scaling the window moves in whole segments. */
 static uint32_t window_look_any(const struct tcp *t, const struct tcb *tcb, bool *capped)
 {
@@ -287,6 +287,7 @@ uint32_t rcv_window_look(const struct tcp *t, const struct tcb *tcb, bool *cappe
     return window_look_any(t, tcb, capped);
 }
 
+/* RFC9293-MUST-39, RFC9293-SHLD-14, RFC9293-MAY-8, RFC9293-REC-1 */
 uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb)
 {
     bool capped;
@@ -314,7 +315,7 @@ void rcv_window_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes, uint32_t ch
     tcb->rcv_ssthresh = RTE_MIN(clamp, tcb->rcv_ssthresh + 2u * tcb->rcv_mss);
 }
 
-/* RFC 9293 section 3.8.6.2.2: the window is worth an update when it has at least doubled. */
+/* RFC9293-3.8.6.2.2: the window is worth an update when it has at least doubled. */
 void rcv_window_opened(struct tcp *t, struct tcb *tcb)
 {
     uint32_t left = rcv_window_left(tcb);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Data that came out of order: disjoint ranges in a tree ordered by sequence number (a treap, so that the
  * worst pattern a peer can think of costs O(log n) a segment), and the SACK blocks to report: the most
- * recent first (RFC 2018 section 4), before them what came twice (RFC 2883). */
+ * recent first (RFC2018-4), before them what came twice (RFC 2883). */
 #ifndef PLX_TCP_REASSEMBLY_H
 #define PLX_TCP_REASSEMBLY_H
 

@@ -212,7 +212,7 @@ void recovery_reduce_once(struct tcp *t, struct tcb *tcb, struct board *b)
     keep_open(t, tcb);
 }
 
-/* RFC 6582 section 3.2 step 1: without SACK the duplicate ACKs of what was sent again needlessly must not
+/* RFC6582-3.2 step 1: without SACK the duplicate ACKs of what was sent again needlessly must not
  * begin another recovery, so this one ends when something above `recover` is acknowledged. */
 static bool held_by_duplicates(const struct tcp *t, struct tcb *tcb, struct board *b)
 {
@@ -230,7 +230,7 @@ static bool recovered(struct tcp *t, struct tcb *tcb, struct board *b, const str
         count(&t->ctx->counters, tcb->recovery == RECOVERY_LOSS ? CNT_TCP_UNDO_LOSS : CNT_TCP_UNDO_FULL);
         undo_reduction(t, tcb, b, false);
     } else if (b->reo_persist > 0) {
-        b->reo_persist--; /* RFC 8985 section 6.2 step 4: one more without DSACK */
+        b->reo_persist--; /* RFC8985-6.2 step 4: one more without DSACK */
     }
     if (held_by_duplicates(t, tcb, b))
         return true;
@@ -278,7 +278,7 @@ static bool undo_loss(struct tcp *t, struct tcb *tcb, struct board *b, const str
     return true;
 }
 
-/* RFC 5682 section 3.1, with what SACK tells. True: the ACK is dealt with. */
+/* RFC5682-3.1, with what SACK tells. True: the ACK is dealt with. */
 static bool frto_step(struct tcp *t, struct tcb *tcb, struct board *b, const struct ack_event *e)
 {
     if (e->once && undo_loss(t, tcb, b, e, true)) /* step 3b: what was never sent again has arrived */
@@ -363,7 +363,7 @@ static bool leave(struct tcp *t, struct tcb *tcb, struct board *b, struct ack_ev
     return false;
 }
 
-/* RFC 2018 section 8: the oldest record is SACKed, and yet the ACK stops before it. The peer has thrown
+/* RFC2018-8: the oldest record is SACKed, and yet the ACK stops before it. The peer has thrown
  * away what it had, or is about to say that it has not: it gets a little time. */
 static bool reneging(struct tcp *t, struct tcb *tcb, struct ack_event *e)
 {
@@ -442,7 +442,7 @@ void recovery_on_reorder_timeout(struct tcp *t, struct tcb *tcb)
 
 /* ---- after a time-out ---- */
 
-/* With RACK what was sent a short time ago is not yet thought lost (RFC 8985 section 6.3). */
+/* With RACK what was sent a short time ago is not yet thought lost (RFC8985-6.3). */
 static void mark_all_lost(struct tcp *t, struct tcb *tcb, struct board *b)
 {
     uint32_t head = tcb->sndq_head;
@@ -460,6 +460,7 @@ static void mark_all_lost(struct tcp *t, struct tcb *tcb, struct board *b)
     b->lost_edge = tcb->snd_nxt;
 }
 
+/* RFC9293-MUST-19 */
 void recovery_on_timeout(struct tcp *t, struct tcb *tcb)
 {
     struct board *b = board_get(t, tcb);

@@ -40,7 +40,7 @@ struct board {
     struct board_block block[BOARD_BLOCKS];
     uint8_t block_next; /* to be overwritten next */
 
-    /* RACK (RFC 8985 section 5.2) */
+    /* RACK (RFC8985-5.2) */
     uint8_t rack_advanced; /* news since the last look */
     uint8_t reo_mult;      /* reordering window in quarters of min_rtt */
     uint8_t reo_persist;   /* recoveries for which it stays as it is */
@@ -53,7 +53,7 @@ struct board {
     uint32_t rack_hint; /* no record before it that was sent only once is still to be judged; 0: head */
     uint32_t again_head, again_tail; /* records sent again and not yet judged, in the order of sending */
 
-    /* TLP (RFC 8985 section 7.2) */
+    /* TLP (RFC8985-7.2) */
     seq_t tlp_end; /* snd_nxt when the probe went out */
     bool tlp_out, tlp_is_retrans;
 
@@ -87,7 +87,7 @@ struct ack_event {
     seq_t low_sacked;      /* the lowest of them */
     bool advanced;         /* snd_una moved */
     bool pure;             /* nothing but an ACK of what was acknowledged before */
-    bool duplicate;        /* RFC 5681 section 2's definition: pure, and something is outstanding */
+    bool duplicate;        /* RFC5681-2's definition: pure, and something is outstanding */
     bool ece;              /* the network is congested, says the peer (ecn.h) */
     bool sacked;           /* a SACK block told something new */
     bool once;             /* acked or SACKed: a record sent only once, from before the recovery */
@@ -109,17 +109,17 @@ void recovery_acked(struct tcp *t, struct tcb *tcb, uint32_t index, struct ack_e
 void recovery_sack(struct tcp *t, struct tcb *tcb, const struct tcp_options *opt, struct ack_event *e);
 /* Judges, moves between the states, sets cwnd. After both. */
 void recovery_on_ack(struct tcp *t, struct tcb *tcb, struct ack_event *e);
-/* RFC 5681 section 3.1 equation (4), RFC 6298 (5.4): the retransmission timer has fired. */
+/* RFC5681-3.1 equation (4), RFC6298-5.4: the retransmission timer has fired. */
 void recovery_on_timeout(struct tcp *t, struct tcb *tcb);
 /* One reduction without a recovery: a loss that is repaired already. */
 void recovery_reduce_once(struct tcp *t, struct tcb *tcb, struct board *b);
-/* RFC 8985 section 6.2 step 5: the reordering timer has fired. */
+/* RFC8985-6.2 step 5: the reordering timer has fired. */
 void recovery_on_reorder_timeout(struct tcp *t, struct tcb *tcb);
 /* Records larger than the path allows are lost for sure (RFC 1191); no congestion. */
 void recovery_on_too_big(struct tcp *t, struct tcb *tcb);
 /* The next record to send again; 0: none. */
 uint32_t recovery_next(struct tcp *t, struct tcb *tcb);
-/* RFC 6675 section 4, NextSeg() rule 4: a record to send again when nothing else may go; 0: none. */
+/* RFC6675-4, NextSeg() rule 4: a record to send again when nothing else may go; 0: none. */
 uint32_t recovery_rescue(struct tcp *t, struct tcb *tcb);
 /* RFC 5682 step 2b: shall new data go first now? */
 bool recovery_new_first(const struct tcp *t, const struct tcb *tcb);

@@ -45,6 +45,7 @@ uint32_t rtt_rto(const struct tcp *t, const struct tcb *tcb)
     return rto < RTT_RTO_MAX_US ? rto : RTT_RTO_MAX_US;
 }
 
+/* RFC9293-MUST-19 */
 uint32_t rtt_rto_backed_off(const struct tcp *t, const struct tcb *tcb)
 {
     uint64_t rto = (uint64_t)rtt_rto(t, tcb) << (tcb->backoff < 20 ? tcb->backoff : 20);

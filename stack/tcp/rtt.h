@@ -8,14 +8,14 @@
 
 #include "tcp/tcb.h"
 
-#define RTT_RTO_INITIAL_US 1000000u /* RFC 6298 (2.1) */
+#define RTT_RTO_INITIAL_US 1000000u /* RFC6298-2.1 */
 #define RTT_RTO_MAX_US     120000000u
 
 struct tcp;
 
-/* RFC 6298 (2.2), (2.3). */
+/* RFC6298-2.2, (2.3). */
 void rtt_sample(struct tcb *tcb, uint32_t us);
-/* Keeps min_rtt, the least of about five minutes (RFC 8985 section 6.2 step 1). */
+/* Keeps min_rtt, the least of about five minutes (RFC8985-6.2 step 1). */
 void rtt_sample_min(const struct tcp *t, struct tcb *tcb, uint32_t us);
 /* Without back-off, microseconds. */
 uint32_t rtt_rto(const struct tcp *t, const struct tcb *tcb);

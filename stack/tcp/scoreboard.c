@@ -4,7 +4,7 @@
 #include "tcp/rack.h"
 
 /* Records looked at for one ACK beyond those that it newly covers. Honest blocks grow from what is known,
- * and need a few; where a search ends it goes on when the block is repeated, as RFC 2018 section 4 has it. */
+ * and need a few; where a search ends it goes on when the block is repeated, as RFC2018-4 has it. */
 #define SACK_STEPS 256u
 /* RFC 6675's counting from the top: far more than any reordering degree. */
 #define COUNT_STEPS 1024u
@@ -264,7 +264,7 @@ static void block_take(struct tcp *t, struct tcb *tcb, struct board *b, const st
         count(&t->ctx->counters, CNT_TCP_SACK_CUT);
 }
 
-/* RFC 2883 section 4: the first block repeats what this ACK covers, or what the second block does. */
+/* RFC2883-4: the first block repeats what this ACK covers, or what the second block does. */
 static bool is_dsack(const struct tcp_options *opt, seq_t ack)
 {
     const struct sack_block *s = opt->sack;
@@ -273,7 +273,7 @@ static bool is_dsack(const struct tcp_options *opt, seq_t ack)
     return opt->n_sack > 1 && seq_leq(s[0].right, s[1].right) && seq_geq(s[0].left, s[1].left);
 }
 
-/* RFC 3708, RFC 8985 section 6.2 step 4: what it teaches is for rack.h and undo.h. */
+/* RFC 3708, RFC8985-6.2 step 4: what it teaches is for rack.h and undo.h. */
 static void dsack_take(struct tcp *t, struct tcb *tcb, struct board *b, const struct sack_block *s,
                        struct ack_event *e)
 {

@@ -305,6 +305,7 @@ static int set_recverr(struct tcp *t, struct tcb *tcb, bool on)
     return 0;
 }
 
+/* RFC9293-MUST-48, RFC9293-MUST-49, RFC9293-SHLD-21, RFC9293-SHLD-22 */
 static int set_ip(struct tcp *t, struct tcb *tcb, int name, const void *val, socklen_t len)
 {
     int v = 0;

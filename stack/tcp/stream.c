@@ -58,7 +58,7 @@ ssize_t tcp_send(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n,
     if (!more)
         snd_queue_mark_end(t, tcb, (uint8_t)(SND_PUSH | ((flags & MSG_EOR) != 0 ? SND_EOR : 0)));
     if ((flags & MSG_OOB) != 0 && done == total) {
-        tcb->snd_up = tcb->write_seq; /* RFC 6093 section 3.1: one past the last byte */
+        tcb->snd_up = tcb->write_seq; /* RFC6093-3.1: one past the last byte */
         tcb->flags |= TCB_URG_OUT;
     }
     count_add(&t->ctx->counters, CNT_TCP_BYTES_SENT, done);
@@ -131,6 +131,7 @@ static uint32_t readable_before_mark(const struct tcb *tcb, uint32_t off)
     return to_mark != 0 && to_mark < bytes ? to_mark : bytes;
 }
 
+/* RFC9293-MUST-33 */
 bool tcp_at_mark(const struct tcb *tcb)
 {
     return tcb_is(tcb, TCB_URG_RCVD) && tcb->urg_seq == tcb->copied_seq;

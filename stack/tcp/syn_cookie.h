@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* SYN cookies (RFC 4987 section 3.6): when the SYN queue is full, what an entry would remember is put
+/* SYN cookies (RFC4987-3.6): when the SYN queue is full, what an entry would remember is put
  * into the numbers of the SYN,ACK instead, and comes back with the final ACK. The sequence number holds
  * a minute counter, the class of the peer's MSS and a keyed hash of the flow; window scale, SACK and ECN
  * stand in the low bits of the timestamp, where the peer has one, as on Linux. A SYN costs no memory. */

@@ -17,7 +17,7 @@
 
 #define TO(s) (1u << TCP_S_##s)
 
-/* The arrows of RFC 9293 figure 5, and CLOSED from everywhere (RST, abort, time-out). A passive open
+/* The arrows of RFC9293-figure-5, and CLOSED from everywhere (RST, abort, time-out). A passive open
  * comes out of the SYN queue, so its block goes from CLOSED to SYN-RECEIVED. */
 static const uint16_t tcb_arrows[TCP_N_STATES] = {
     [TCP_S_CLOSED] = TO(LISTEN) | TO(SYN_SENT) | TO(SYN_RECEIVED),

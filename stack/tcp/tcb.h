@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The transmission control block (RFC 9293 section 3.3.1): one socket's TCP, from CLOSED to CLOSED, and
+/* The transmission control block (RFC9293-3.3.1): one socket's TCP, from CLOSED to CLOSED, and
  * listeners too. Half-open and TIME-WAIT connections have compact entries of their own (syn_queue.h,
  * time_wait.h). Lives in a slab; other structures name it by its index. What a segment in the
  * established state touches comes first. */
@@ -14,7 +14,7 @@
 #include "base/wheel.h"
 #include "net/net.h"
 
-/* The states of RFC 9293 section 3.3.2. TIME-WAIT is left as soon as it is entered: a compact entry
+/* The states of RFC9293-3.3.2. TIME-WAIT is left as soon as it is entered: a compact entry
  * takes over, and the block stays CLOSED until the application lets go. SYN-RECEIVED is held by a block
  * only after a simultaneous open; passive opens wait in the SYN queue. */
 enum tcp_state {
@@ -209,7 +209,7 @@ struct tcb *tcb_alloc(struct tcp *t);
 /* Takes it out of every structure. Its memory goes when the round's output is done, so that who still
  * holds the pointer may see that it is CLOSED. */
 void tcb_free(struct tcp *t, struct tcb *tcb);
-/* The only writer of `state`; asserts that RFC 9293 figure 5 has such an arrow. */
+/* The only writer of `state`; asserts that RFC9293-figure-5 has such an arrow. */
 void tcb_set_state(struct tcp *t, struct tcb *tcb, enum tcp_state to);
 const char *tcb_state_name(enum tcp_state s);
 /* The connection is over: out of table and ports, queues emptied, CLOSED. `error` (positive errno, 0 for

@@ -44,7 +44,7 @@ struct tcp {
     uint64_t pinned_soft; /* from here on only for connections that hold next to nothing */
     uint32_t orphans;
     uint32_t n_listening, n_syn_sent;
-    uint32_t challenge_left; /* RFC 5961 section 7: challenge ACKs left in this second */
+    uint32_t challenge_left; /* RFC5961-7: challenge ACKs left in this second */
     uint32_t challenge_second;
     bool fastpath; /* header prediction; off in the test that compares */
 };

@@ -129,6 +129,7 @@ static struct time_wait *entry_make(struct tcp *t, const struct tcb *tcb)
     return w;
 }
 
+/* RFC9293-MUST-13 */
 void time_wait_enter(struct tcp *t, struct tcb *tcb)
 {
     if (tcb_is(tcb, TCB_ACK_NOW))
@@ -174,7 +175,8 @@ static void answer(struct tcp *t, struct time_wait *w)
 }
 
 /* A SYN may open the connection anew when it cannot be an old duplicate: beyond all sequence numbers
- * received, or younger by its timestamp (RFC 6191 section 2, RFC 1122 section 4.2.2.13). */
+ * received, or younger by its timestamp (RFC6191-2, RFC1122-4.2.2.13).
+ * RFC9293-MAY-2, RFC9293-SHLD-4 */
 static bool may_reopen(const struct time_wait *w, const struct pkt *p)
 {
     if ((p->tcp.flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_SYN)

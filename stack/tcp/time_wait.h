@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TIME-WAIT (RFC 9293 section 3.6.1) in compact entries: one list in the order of expiry, a bound on
- * their number, RST ignored (RFC 1337), early reuse by a new SYN (RFC 6191, RFC 1122 section 4.2.2.13). */
+/* TIME-WAIT (RFC9293-3.6.1) in compact entries: one list in the order of expiry, a bound on
+ * their number, RST ignored (RFC 1337), early reuse by a new SYN (RFC 6191, RFC1122-4.2.2.13). */
 #ifndef PLX_TCP_TIME_WAIT_H
 #define PLX_TCP_TIME_WAIT_H
 

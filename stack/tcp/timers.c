@@ -205,6 +205,7 @@ void timers_ack_delayed(struct tcp *t, struct tcb *tcb)
         timers_start(t, tcb, TIMER_DELACK, (uint64_t)t->ctx->tun->tcp_delack_ms * USEC_PER_MSEC);
 }
 
+/* RFC9293-MUST-24, RFC9293-MUST-25, RFC9293-MUST-27, RFC9293-MUST-28, RFC9293-MAY-5 */
 void timers_keepalive(struct tcp *t, struct tcb *tcb)
 {
     tcb->ka_probes = 0;
@@ -240,6 +241,8 @@ static uint32_t orphan_retries(const struct tcp *t)
     return t->ctx->tun->tcp_orphan_retries != 0 ? t->ctx->tun->tcp_orphan_retries : 8;
 }
 
+/* RFC9293-MUST-20, RFC9293-MUST-21, RFC9293-MUST-22, RFC9293-MUST-23, RFC9293-SHLD-10, RFC9293-SHLD-11,
+ * RFC9293-SHLD-17 */
 static bool retransmission_hopeless(const struct tcp *t, const struct tcb *tcb)
 {
     uint32_t user_ms = opts_of(t, tcb)->user_timeout_ms;
@@ -268,7 +271,7 @@ static void give_up(struct tcp *t, struct tcb *tcb)
     tcb_end(t, tcb, tcb->soft_error != 0 ? tcb->soft_error : ETIMEDOUT);
 }
 
-/* RFC 6298 (5.4) to (5.7). */
+/* RFC6298-5.4 to (5.7). */
 static void retransmission_timeout(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->packets_out == 0)
@@ -292,7 +295,8 @@ static void retransmission_timeout(struct tcp *t, struct tcb *tcb)
     tcb_touch(t, tcb);
 }
 
-/* RFC 9293 section 3.8.6.1, RFC 1122 section 4.2.2.17: as long as the peer answers it may keep us waiting. */
+/* RFC9293-3.8.6.1, RFC1122-4.2.2.17: as long as the peer answers it may keep us waiting.
+ * RFC9293-MUST-36, RFC9293-SHLD-29, RFC9293-SHLD-30 */
 static void window_probe_timeout(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->packets_out != 0 || tcb->sndq_unsent == 0)
@@ -345,7 +349,7 @@ static void delack_timeout(struct tcp *t, struct tcb *tcb)
     tcb_touch(t, tcb);
 }
 
-/* RFC 9293 section 3.8.4. */
+/* RFC9293-3.8.4. (RFC9293-MUST-26, RFC9293-MUST-29, RFC9293-SHLD-12) */
 static void keepalive_timeout(struct tcp *t, struct tcb *tcb)
 {
     const struct tcp_opts *o = opts_of(t, tcb);

@@ -25,9 +25,9 @@ void timers_start(struct tcp *t, struct tcb *tcb, unsigned which, uint64_t delay
 void timers_stop(struct tcb *tcb, unsigned which);
 void timers_stop_all(struct tcp *t, struct tcb *tcb);
 
-/* Something new that takes sequence space went out: RFC 6298 (5.1), RFC 8985 section 7.2. */
+/* Something new that takes sequence space went out: RFC6298-5.1, RFC8985-7.2. */
 void timers_data_sent(struct tcp *t, struct tcb *tcb);
-/* New data was acknowledged: RFC 6298 (5.2), (5.3), RFC 8985 section 7.2. */
+/* New data was acknowledged: RFC6298-5.2, (5.3), RFC8985-7.2. */
 void timers_data_acked(struct tcp *t, struct tcb *tcb);
 /* The oldest segment was sent again. */
 void timers_head_resent(struct tcp *t, struct tcb *tcb);

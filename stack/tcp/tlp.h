@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tail loss probes (RFC 8985 section 7): when the end of a flight is not acknowledged in two round trips
+/* Tail loss probes (RFC8985-7): when the end of a flight is not acknowledged in two round trips
  * one segment is sent, so that its SACK shows the loss long before the retransmission timer would. */
 #ifndef PLX_TCP_TLP_H
 #define PLX_TCP_TLP_H

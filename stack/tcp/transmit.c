@@ -39,7 +39,8 @@ static void ip_send_fill(struct ip_send *s, const struct flow_key *f, uint8_t tt
     s->tso_segsz = 0;
 }
 
-/* The header of an ordinary segment. `room`: bytes that SACK blocks may take beside the payload. */
+/* The header of an ordinary segment. `room`: bytes that SACK blocks may take beside the payload.
+ * RFC9293-MUST-62, RFC9293-MAY-14 */
 static void view_fill(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t seq, uint8_t flags,
                       uint32_t room)
 {
@@ -64,7 +65,7 @@ static void view_fill(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t 
             v->opt.has |= TCP_OPT_HAS_SACK;
     }
     if (tcb_is(tcb, TCB_URG_OUT) && seq_gt(tcb->snd_up, seq) && tcb->snd_up - seq <= UINT16_MAX) {
-        v->flags |= TCP_URG; /* RFC 9293 section 3.8.5; the pointer is one past the byte, as on Linux */
+        v->flags |= TCP_URG; /* RFC9293-3.8.5; the pointer is one past the byte, as on Linux */
         v->urgent = (uint16_t)(tcb->snd_up - seq);
     }
 }

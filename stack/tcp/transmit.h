@@ -28,7 +28,7 @@ int transmit_bare(struct tcp *t, struct tcb *tcb, seq_t seq, uint8_t flags);
 /* A segment of no connection, or of one in compact form. `path` may be NULL: looked up for the occasion. */
 void transmit_reply(struct tcp *t, const struct flow_key *f, struct net_path *path, const struct tcp_view *v,
                     uint8_t ttl, uint8_t tos);
-/* The RST that RFC 9293 section 3.10.7.1 asks for in answer to p; none to a RST. */
+/* The RST that RFC9293-3.10.7.1 asks for in answer to p; none to a RST. */
 void transmit_reset_for(struct tcp *t, const struct pkt *p);
 
 #endif

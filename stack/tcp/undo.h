@@ -15,7 +15,7 @@ void undo_clear_stamp(struct board *b);
 void undo_reduction(struct tcp *t, struct tcb *tcb, struct board *b, bool unmark);
 /* All retransmissions were duplicates, or the echo is older than the first of them. */
 bool undo_is_due(const struct tcb *tcb, const struct board *b, const struct ack_event *e);
-/* The ACK was caused by what was sent first (RFC 3522 section 3.2 step 5). */
+/* The ACK was caused by what was sent first (RFC3522-3.2 step 5). */
 bool undo_shown_by_echo(const struct board *b, const struct ack_event *e);
 
 #endif

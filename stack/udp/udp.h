@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* UDP (RFC 768, RFC 1122 section 4.1): control blocks, demultiplexing, send and receive. Thread: the
+/* UDP (RFC 768, RFC1122-4.1): control blocks, demultiplexing, send and receive. Thread: the
  * worker's own. Errors are negative errno. */
 #ifndef PLX_UDP_UDP_H
 #define PLX_UDP_UDP_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Datagrams and errors from the network (RFC 768, RFC 1122 section 4.1). */
+/* Datagrams and errors from the network (RFC 768, RFC1122-4.1). */
 #include <errno.h>
 
 #include "net/icmp.h"
@@ -45,7 +45,7 @@ static bool udp_wants_group(const struct udp_pcb *pcb, const struct flow_key *f)
            (pcb->connected && !pcb->fixed_addr);
 }
 
-/* RFC 1122 section 4.1.3.5 and 4.1.4: everyone who listens there gets a copy, the last one the datagram. */
+/* RFC1122-4.1.3.5 and 4.1.4: everyone who listens there gets a copy, the last one the datagram. */
 static enum verdict udp_input_group(struct udp *u, struct pkt *p, const struct flow_key *f)
 {
     struct udp_pcb *last = NULL;
@@ -93,7 +93,7 @@ static void udp_report(struct udp *u, struct udp_pcb *pcb, int err)
     endpoint_notify(&u->ctx->ready, &pcb->ep, EPOLLERR);
 }
 
-/* RFC 1122 section 4.1.3.3. As on Linux an unconnected socket does not hear of it (it could not tell
+/* RFC1122-4.1.3.3. As on Linux an unconnected socket does not hear of it (it could not tell
  * about which datagram), nor a connected one of what may pass; with IP_RECVERR both hear of everything. */
 void udp_icmp_error(struct udp *u, const struct pkt *p)
 {

@@ -56,7 +56,7 @@ static int udp_transmit_take(struct udp *u, struct udp_pcb *pcb, const struct ip
         .src = pcb->path_src,
         .dst = *dst,
         .proto = IPPROTO_UDP,
-        .ttl = multicast ? 1 : pcb->ttl, /* RFC 1112 section 6.1 */
+        .ttl = multicast ? 1 : pcb->ttl, /* RFC1112-6.1 */
         .tos = pcb->tos,
         .df = m->pkt_len + sizeof(struct ip4_hdr) <=
               pcb->path.mtu, /* RFC 1191 discovery, as Linux does by default */

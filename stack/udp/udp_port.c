@@ -71,7 +71,7 @@ static bool udp_port_taken(struct udp *u, const struct udp_pcb *pcb, uint16_t po
     return false;
 }
 
-/* RFC 6056 section 3.3.1: a random start, then the next ones. */
+/* RFC6056-3.3.1: a random start, then the next ones. */
 int udp_choose_port(struct udp *u, struct udp_pcb *pcb)
 {
     const struct tunables *tun = u->ctx->tun;

@@ -200,7 +200,7 @@ uint64_t checksum_partial_mbuf(const struct rte_mbuf *m, uint32_t off, uint32_t 
     while (len > 0) {
         uint32_t n = RTE_MIN(len, m->data_len - off);
         uint64_t part = checksum_partial(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), n);
-        /* RFC 1071 section 2 (B): a part at an odd offset adds up with its bytes swapped. */
+        /* RFC1071-2 (B): a part at an odd offset adds up with its bytes swapped. */
         sum += odd ? __builtin_bswap16(checksum_fold(part)) : part;
         odd ^= n & 1;
         len -= n;

@@ -44,7 +44,7 @@ static inline uint16_t checksum_finish(uint64_t sum)
     return (uint16_t)~checksum_fold(sum);
 }
 
-/* The pseudo header of RFC 9293 section 3.1 and RFC 768; `len` is that of transport header and data.
+/* The pseudo header of RFC9293-3.1 and RFC 768; `len` is that of transport header and data.
  * For an offloading device the field takes checksum_fold of it (with len 0 when TSO cuts it up). */
 static inline uint64_t checksum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,
                                        uint32_t len)

@@ -7,7 +7,7 @@
 
 enum {
     QUOTE_TRANSPORT = 8,                                                 /* RFC 792 */
-    QUOTE_MAX = 576 - sizeof(struct ip4_hdr) - sizeof(struct icmp4_hdr), /* RFC 1812 section 4.3.2.3 */
+    QUOTE_MAX = 576 - sizeof(struct ip4_hdr) - sizeof(struct icmp4_hdr), /* RFC1812-4.3.2.3 */
 };
 
 bool icmp4_parse(struct pkt *p)
@@ -65,7 +65,7 @@ bool icmp4_error_parse(struct pkt *p)
     e->seq = 0;
     if (ip4_fragment_offset(q) != 0)
         return true;
-    /* No error about an error (RFC 1122 section 3.2.2), so no error about what can only be one. */
+    /* No error about an error (RFC1122-3.2.2), so no error about what can only be one. */
     if (q->proto == IPPROTO_ICMP && icmp4_is_error(transport[0]))
         return pkt_reject(p, CNT_DROP_ICMP_QUOTE);
     if (q->proto == IPPROTO_TCP || q->proto == IPPROTO_UDP)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ICMP for IPv4 (RFC 792, RFC 1122 section 3.2.2, RFC 1191). */
+/* ICMP for IPv4 (RFC 792, RFC1122-3.2.2, RFC 1191). */
 #ifndef PLX_WIRE_ICMP4_H
 #define PLX_WIRE_ICMP4_H
 
@@ -73,7 +73,7 @@ bool icmp4_error_parse(struct pkt *p);
 void icmp4_echo_reply(struct rte_mbuf *m, uint16_t off);
 
 /* An error message about p into the empty buffer m, from its data start: header, then p's IP header and
- * as much of its data as keeps the whole IP packet within 576 bytes (RFC 1812 section 4.3.2.3) and m's tail
+ * as much of its data as keeps the whole IP packet within 576 bytes (RFC1812-4.3.2.3) and m's tail
  * room. `mtu` is for FRAG_NEEDED, else 0. The checksum is filled. Borrows p. */
 void icmp4_error_emit(struct rte_mbuf *m, const struct pkt *p, uint8_t type, uint8_t code, uint16_t mtu);
 

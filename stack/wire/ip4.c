@@ -10,7 +10,7 @@ enum {
     IP4_OPT_STRICT_ROUTE = 137,
 };
 
-/* Options are skipped, but must be well formed (RFC 791 section 3.1). Source routes are refused as Linux
+/* Options are skipped, but must be well formed (RFC791-3.1). Source routes are refused as Linux
  * does by default: nothing on an ordinary network sends them, and their reply would go where an attacker
  * says. */
 static bool options_valid(const uint8_t *opt, unsigned len)
@@ -96,7 +96,8 @@ static __attribute__((noinline)) bool parse_any(struct pkt *p)
 }
 
 /* Nearly every packet has no options and no padding and a good checksum: those are passed here, by the same
- * tests in one breath; whatever else there is, right or wrong, goes the long way. */
+ * tests in one breath; whatever else there is, right or wrong, goes the long way.
+ * RFC9293-MUST-50 */
 bool ip4_parse(struct pkt *p)
 {
     const struct rte_mbuf *m = p->m;

@@ -30,7 +30,7 @@ enum {
     PKT_FORWARDED = 1 << 3, /* came by ring from another worker: learn from it, do not answer ARP again */
 };
 
-/* TCP flags as on the wire (RFC 9293 section 3.1). */
+/* TCP flags as on the wire (RFC9293-3.1). */
 enum {
     TCP_FIN = 0x01,
     TCP_SYN = 0x02,

@@ -5,6 +5,7 @@
 
 #include "wire/checksum.h"
 
+/* RFC9293-MUST-1, RFC9293-MUST-3 */
 bool tcp_parse(struct pkt *p)
 {
     const struct tcp_hdr *h = tcp_hdr(p);
@@ -38,6 +39,7 @@ unsigned tcp_emit_len(const struct tcp_view *v)
     return TCP_HDR_MIN + tcp_options_len(&v->opt, (v->flags & TCP_SYN) != 0);
 }
 
+/* RFC9293-MUST-2, RFC9293-MUST-65 */
 unsigned tcp_emit(void *at, const struct tcp_view *v)
 {
     unsigned len =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TCP headers and options (RFC 9293 section 3.1, RFC 7323, RFC 2018). */
+/* TCP headers and options (RFC9293-3.1, RFC 7323, RFC 2018). */
 #ifndef PLX_WIRE_TCP_H
 #define PLX_WIRE_TCP_H
 
@@ -24,7 +24,7 @@ enum {
     TCP_HDR_MAX = 60,
     TCP_OPTIONS_MAX = 40,
     TCP_CHECKSUM_OFFSET = 16,
-    TCP_WSCALE_MAX = 14, /* RFC 7323 section 2.3 */
+    TCP_WSCALE_MAX = 14, /* RFC7323-2.3 */
     TCP_TS_SPACE = 12,   /* timestamps with their two NOPs */
     TCP_MSS_DEFAULT = 536,
 };

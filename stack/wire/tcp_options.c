@@ -54,7 +54,7 @@ static void parse_sack(const uint8_t *data, unsigned len, struct tcp_options *ou
 }
 
 /* One option with its kind and length checked to lie within the header. What belongs on a SYN counts
- * only there (RFC 9293 section 3.7.1, RFC 7323 section 2.2, RFC 2018 section 2). */
+ * only there (RFC9293-3.7.1, RFC7323-2.2, RFC2018-2). */
 static void parse_one(const uint8_t *opt, unsigned len, bool syn, struct tcp_options *out)
 {
     switch (opt[0]) {
@@ -102,6 +102,7 @@ static void parse_list(const uint8_t *opt, unsigned left, bool syn, struct tcp_o
     }
 }
 
+/* RFC9293-MUST-4, RFC9293-MUST-5, RFC9293-MUST-6, RFC9293-MUST-7, RFC9293-MUST-64 */
 void tcp_options_parse_any(const uint8_t *opt, unsigned len, bool syn, struct tcp_options *out)
 {
     out->has = 0;
@@ -163,6 +164,7 @@ static uint8_t *emit_sack(uint8_t *p, const struct tcp_options *o)
     return p;
 }
 
+/* RFC9293-MUST-68, RFC9293-MUST-69 */
 unsigned tcp_options_emit(void *at, const struct tcp_options *o, bool syn)
 {
     uint8_t *p = at;

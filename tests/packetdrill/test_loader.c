@@ -181,7 +181,7 @@ static void blocking_accept_returns_at_the_virtual_time_of_the_final_ack(void **
     t.free(t.userdata);
 }
 
-/* An active open: SYN retransmitted after 1 s of virtual time (RFC 6298 section 2.1), none of real time. */
+/* An active open: SYN retransmitted after 1 s of virtual time (RFC6298-2.1), none of real time. */
 static void connect_retransmits_its_syn_after_a_virtual_second(void **state)
 {
     init("tcp_syn_retries=2", &t);

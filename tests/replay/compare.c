@@ -75,8 +75,7 @@ static void edge_quote(struct record *got, bool beyond)
 
 const struct tolerance tolerance_table[] = {
     {"initial numbers",
-     "sequence numbers and timestamps start at random (RFC 6528, RFC 7323 section 7.1): all are relative",
-     edge_isn},
+     "sequence numbers and timestamps start at random (RFC 6528, RFC7323-7.1): all are relative", edge_isn},
     {"IP identification", "unpredictable by intent; means nothing with DF (RFC 6864)", edge_ip_id},
     {"window",
      "follows each stack's buffers and when its application reads; not zero where the kernel's is open",

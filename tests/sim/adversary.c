@@ -174,7 +174,7 @@ void adversary_forge(struct network *n, const uint8_t *ip, size_t len)
     s.n_opt = 0;
     switch (below(n, 5)) {
     case 0:
-        s.flags = SEG_RST; /* RFC 5961 section 3: a challenge, or nothing */
+        s.flags = SEG_RST; /* RFC5961-3: a challenge, or nothing */
         break;
     case 1:
         s.flags = below(n, 2) ? SEG_SYN : SEG_SYN | SEG_ACK; /* section 4 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What must be true of every connection after every round, whatever the network did (RFC 9293 section 3.4
+/* What must be true of every connection after every round, whatever the network did (RFC9293-3.4
  * and the duties of the timers). */
 #include <stdio.h>
 #include <stdlib.h>

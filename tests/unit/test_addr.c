@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* RFC 4291 section 2.5.5.2: ::ffff:a.b.c.d */
+/* RFC4291-2.5.5.2: ::ffff:a.b.c.d */
 static void an_ipv4_address_has_its_mapped_form(void **state)
 {
     struct ip_addr a = ip_addr_v4(inet_addr("192.0.2.1"));

@@ -105,7 +105,7 @@ static void packet_waits_for_the_answer(void **state)
     assert_int_equal(bench_n_sent(b), 1);
 }
 
-/* RFC 1122 section 3.3.1.1: beyond the link the gateway's link address is used. */
+/* RFC1122-3.3.1.1: beyond the link the gateway's link address is used. */
 static void far_destination_asks_for_the_gateway(void **state)
 {
     struct net_bench *b = *state;
@@ -115,7 +115,7 @@ static void far_destination_asks_for_the_gateway(void **state)
     assert_arp(&s, REQUEST, bench_broadcast_mac, BENCH_IP, BENCH_GW);
 }
 
-/* RFC 1122 section 2.3.2.1: no flood: one request a second, three in all; then the socket is told. */
+/* RFC1122-2.3.2.1: no flood: one request a second, three in all; then the socket is told. */
 static void no_answer_is_host_unreachable(void **state)
 {
     struct net_bench *b = *state;
@@ -142,7 +142,7 @@ static void no_answer_is_host_unreachable(void **state)
     assert_int_equal(bench_n_sent(b), 4);
 }
 
-/* RFC 1122 section 2.3.2.2: the queue holds at least the latest packet. */
+/* RFC1122-2.3.2.2: the queue holds at least the latest packet. */
 static void queue_is_bounded_and_keeps_the_latest(void **state)
 {
     struct net_bench *b = *state;
@@ -255,7 +255,7 @@ static void malformed_packets_are_dropped(void **state)
     assert_int_equal(b->drop, CNT_DROP_ARP_MALFORMED);
 }
 
-/* RFC 5227 section 2.1.1 and 2.4: a probe for an address in use is answered. */
+/* RFC5227-2.1.1 and 2.4: a probe for an address in use is answered. */
 static void probe_for_our_address_is_answered(void **state)
 {
     struct net_bench *b = *state;
@@ -266,7 +266,7 @@ static void probe_for_our_address_is_answered(void **state)
     assert_null(entry_of(b, "0.0.0.0"));
 }
 
-/* RFC 5227 section 2.3: two announcements, two seconds apart. */
+/* RFC5227-2.3: two announcements, two seconds apart. */
 static void start_announces_twice(void **state)
 {
     struct net_bench *b = *state;
@@ -283,7 +283,7 @@ static void start_announces_twice(void **state)
     assert_int_equal(bench_n_sent(b), 0);
 }
 
-/* RFC 5227 section 2.4 (b): the conflict is reported, and the address defended once in ten seconds. */
+/* RFC5227-2.4 (b): the conflict is reported, and the address defended once in ten seconds. */
 static void conflict_is_reported_and_defended_sparingly(void **state)
 {
     struct net_bench *b = *state;
@@ -302,7 +302,7 @@ static void conflict_is_reported_and_defended_sparingly(void **state)
     assert_null(entry_of(b, BENCH_IP));
 }
 
-/* RFC 1122 section 2.3.2.1 (2): a used entry that was not confirmed is asked by unicast before it is
+/* RFC1122-2.3.2.1 (2): a used entry that was not confirmed is asked by unicast before it is
  * given up; packets go on meanwhile. */
 static void stale_neighbour_is_probed_by_unicast(void **state)
 {
@@ -342,7 +342,7 @@ static void neighbour_that_left_is_asked_for_anew(void **state)
     assert_arp(&s, REQUEST, bench_broadcast_mac, BENCH_IP, BENCH_PEER);
 }
 
-/* RFC 1122 section 2.3.2.1 (4): progress of the transport saves asking. */
+/* RFC1122-2.3.2.1 (4): progress of the transport saves asking. */
 static void transport_progress_keeps_it_reachable(void **state)
 {
     struct net_bench *b = *state;

@@ -26,7 +26,7 @@ static uint16_t reference(const void *data, size_t len)
     return frame_sum_finish(frame_sum(0, data, len));
 }
 
-/* RFC 1071 section 3: 00 01 f2 03 f4 f5 f6 f7 sums to ddf2. */
+/* RFC1071-3: 00 01 f2 03 f4 f5 f6 f7 sums to ddf2. */
 static void the_example_of_rfc_1071(void **state)
 {
     static const uint8_t data[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
@@ -83,7 +83,7 @@ static void extreme_bytes_do_not_overflow(void **state)
     free(buf);
 }
 
-/* RFC 1071 section 2 (B): odd segments in between. */
+/* RFC1071-2 (B): odd segments in between. */
 static void chains_with_odd_segments(void **state)
 {
     uint64_t seed = test_random_seed();
@@ -129,7 +129,7 @@ static void the_transport_checksum_covers_the_pseudo_header(void **state)
     }
 }
 
-/* RFC 1624 section 4's example, where RFC 1141's arithmetic gives 0xffff: HC dd2f, m 5555 -> 3285. */
+/* RFC1624-4's example, where RFC 1141's arithmetic gives 0xffff: HC dd2f, m 5555 -> 3285. */
 static void incremental_update_as_in_rfc_1624(void **state)
 {
     assert_int_equal(checksum_update16(htons(0xdd2f), htons(0x5555), htons(0x3285)), htons(0x0000));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reassembly (RFC 791 section 3.2, RFC 815, RFC 5722, RFC 3168 section 5.3). */
+/* Reassembly (RFC791-3.2, RFC 815, RFC 5722, RFC3168-5.3). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,7 +153,7 @@ static void random_cuts_and_orders_with_duplicates(void **state)
     assert_empty(b);
 }
 
-/* RFC 5722 section 3 (for IPv4 as Linux has it): an overlap discards the datagram silently, what is still to
+/* RFC5722-3 (for IPv4 as Linux has it): an overlap discards the datagram silently, what is still to
  * come of it included. */
 static void overlap_discards_the_datagram(void **state)
 {
@@ -202,7 +202,7 @@ static void exact_duplicates_are_tolerated(void **state)
     assert_empty(b);
 }
 
-/* RFC 1122 section 3.3.2 and RFC 792: time exceeded, code 1, quoting fragment zero. */
+/* RFC1122-3.3.2 and RFC 792: time exceeded, code 1, quoting fragment zero. */
 static void timeout_is_reported_when_fragment_zero_was_seen(void **state)
 {
     struct net_bench *b = *state;
@@ -314,7 +314,7 @@ static void datagrams_are_kept_apart(void **state)
     free(v);
 }
 
-/* RFC 3168 section 5.3. */
+/* RFC3168-5.3. */
 static void congestion_mark_of_one_fragment_is_kept(void **state)
 {
     struct net_bench *b = *state;

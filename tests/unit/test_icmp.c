@@ -47,7 +47,7 @@ static enum verdict datagram(struct net_bench *b, const char *src, const char *d
     return bench_input(b);
 }
 
-/* RFC 1122 section 3.2.2.6 (MUST): every host answers; data, identifier and sequence come back. */
+/* RFC1122-3.2.2.6 (MUST): every host answers; data, identifier and sequence come back. */
 static void echo_is_answered_with_its_data(void **state)
 {
     struct net_bench *b = *state;
@@ -67,7 +67,7 @@ static void echo_is_answered_with_its_data(void **state)
     assert_int_equal(bench_count(b, CNT_ICMP_ECHO), 4);
 }
 
-/* RFC 1122 section 3.2.2.6: as large as can be reassembled, fragmented again. */
+/* RFC1122-3.2.2.6: as large as can be reassembled, fragmented again. */
 static void large_echo_comes_back_in_fragments(void **state)
 {
     struct net_bench *b = *state;
@@ -104,7 +104,7 @@ static void large_echo_comes_back_in_fragments(void **state)
     assert_int_equal(frame_sum_finish(frame_sum(0, reply, len + 8)), 0);
 }
 
-/* RFC 1122 section 3.2.2.6: may be ignored when it was for everybody; smurfs ask so. */
+/* RFC1122-3.2.2.6: may be ignored when it was for everybody; smurfs ask so. */
 static void echo_to_a_group_is_ignored(void **state)
 {
     struct net_bench *b = *state;
@@ -144,7 +144,7 @@ static void spoiled_messages_are_dropped(void **state)
 
 /* ---- errors that we send ---- */
 
-/* RFC 1122 section 4.1.3.1 (SHOULD): port unreachable, quoting header and data. */
+/* RFC1122-4.1.3.1 (SHOULD): port unreachable, quoting header and data. */
 static void closed_port_is_reported(void **state)
 {
     struct net_bench *b = *state;
@@ -154,14 +154,14 @@ static void closed_port_is_reported(void **state)
     assert_int_equal(b->drop, CNT_DROP_UDP_NO_PORT);
     bench_sent(b, &s);
     assert_int_equal(s.len, 14 + 20 + 8 + 35);
-    assert_int_equal(s.b[15], 0xc0); /* RFC 1812 section 4.3.2.5 */
+    assert_int_equal(s.b[15], 0xc0); /* RFC1812-4.3.2.5 */
     assert_int_equal(s.b[34], 3);
     assert_int_equal(s.b[35], 3);
     assert_int_equal(frame_sum_finish(frame_sum(0, s.b + 34, s.len - 34)), 0);
     assert_memory_equal(s.b + 42, b->f.b + 14, 35);
 }
 
-/* RFC 1122 section 3.2.2.1: protocol unreachable. */
+/* RFC1122-3.2.2.1: protocol unreachable. */
 static void unknown_protocol_is_reported(void **state)
 {
     struct net_bench *b = *state;
@@ -177,7 +177,7 @@ static void unknown_protocol_is_reported(void **state)
     assert_int_equal(s.b[35], 2);
 }
 
-/* RFC 1122 section 3.2.2: not about groups, fragments but the first, other errors. */
+/* RFC1122-3.2.2: not about groups, fragments but the first, other errors. */
 static void errors_are_not_sent_about_what_must_not_be_answered(void **state)
 {
     struct net_bench *b = *state;
@@ -209,7 +209,7 @@ static void errors_are_not_sent_about_what_must_not_be_answered(void **state)
     rte_pktmbuf_free(p.m);
 }
 
-/* RFC 1812 section 4.3.2.8: a token bucket. */
+/* RFC1812-4.3.2.8: a token bucket. */
 static void errors_are_rate_limited(void **state)
 {
     struct net_bench *b = *state;
@@ -231,7 +231,7 @@ static void errors_are_rate_limited(void **state)
 
 /* ---- errors that we get ---- */
 
-/* RFC 1122 section 3.2.2: passed to the transport that the quoted packet names. (RFC9293-MUST-54) */
+/* RFC1122-3.2.2: passed to the transport that the quoted packet names. (RFC9293-MUST-54) */
 static void errors_reach_the_transport(void **state)
 {
     struct net_bench *b = *state;
@@ -244,7 +244,7 @@ static void errors_reach_the_transport(void **state)
     assert_int_equal(b->pkt.icmp_error.mtu, 1300);
 }
 
-/* RFC 6633 section 3 (MUST): source quench is ignored. Redirects and what we cannot have sent too.
+/* RFC6633-3 (MUST): source quench is ignored. Redirects and what we cannot have sent too.
  * (RFC9293-MUST-55) */
 static void quench_redirect_and_nonsense_are_ignored(void **state)
 {
@@ -259,7 +259,7 @@ static void quench_redirect_and_nonsense_are_ignored(void **state)
     assert_int_equal(bench_n_sent(b), 0);
 }
 
-/* RFC 1122 section 4.2.3.9: which are soft, which hard. */
+/* RFC1122-4.2.3.9: which are soft, which hard. */
 static void errors_have_their_errno(void **state)
 {
     static const struct {

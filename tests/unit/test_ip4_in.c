@@ -26,7 +26,7 @@ static struct udp_pcb *open_port(struct net_bench *b, uint16_t port)
     return pcb;
 }
 
-/* RFC 1122 section 3.2.1.3: sources that no packet may come from are discarded silently. (RFC9293-MUST-63) */
+/* RFC1122-3.2.1.3: sources that no packet may come from are discarded silently. (RFC9293-MUST-63) */
 static void martian_sources_are_dropped_silently(void **state)
 {
     struct net_bench *b = *state;
@@ -66,7 +66,7 @@ static void every_address_of_ours_is_heard(void **state)
     assert_int_equal(input_from_to(b, "10.5.255.255", BENCH_IP), VERDICT_DROP);
 }
 
-/* RFC 1122 section 3.3.6 and 3.2.1.3: broadcasts and groups are received, for UDP. */
+/* RFC1122-3.3.6 and 3.2.1.3: broadcasts and groups are received, for UDP. */
 static void broadcast_and_multicast_are_received(void **state)
 {
     struct net_bench *b = *state;
@@ -83,7 +83,7 @@ static void broadcast_and_multicast_are_received(void **state)
     assert_int_equal(input_from_to(b, BENCH_PEER, "10.9.9.255"), VERDICT_DROP);
 }
 
-/* RFC 1122 section 3.3.6: unicast that came by a link broadcast is discarded. */
+/* RFC1122-3.3.6: unicast that came by a link broadcast is discarded. */
 static void unicast_in_a_link_broadcast_is_dropped(void **state)
 {
     struct net_bench *b = *state;
@@ -94,7 +94,7 @@ static void unicast_in_a_link_broadcast_is_dropped(void **state)
     assert_int_equal(b->drop, CNT_DROP_IP_LINK_BROADCAST);
 }
 
-/* RFC 9293 section 3.9.2.3 (MUST-57): TCP to a group. (RFC9293-MUST-57) */
+/* RFC9293-3.9.2.3 (MUST-57): TCP to a group. (RFC9293-MUST-57) */
 static void tcp_to_a_group_is_dropped_silently(void **state)
 {
     struct net_bench *b = *state;
@@ -110,7 +110,7 @@ static void tcp_to_a_group_is_dropped_silently(void **state)
     assert_int_equal(bench_n_sent(b), 0);
 }
 
-/* RFC 1122 section 3.2.1.8: options that mean nothing to us are passed over. (RFC9293-MUST-50) */
+/* RFC1122-3.2.1.8: options that mean nothing to us are passed over. (RFC9293-MUST-50) */
 static void options_are_skipped(void **state)
 {
     struct net_bench *b = *state;
@@ -250,7 +250,7 @@ static void wire_without_chains_gets_one_buffer(void **state)
     free(b);
 }
 
-/* RFC 791 section 3.2: offsets in units of eight, the same identification, MF on all but the last. */
+/* RFC791-3.2: offsets in units of eight, the same identification, MF on all but the last. */
 static void larger_than_the_mtu_is_fragmented(void **state)
 {
     struct net_bench *b = *state;
@@ -278,7 +278,7 @@ static void larger_than_the_mtu_is_fragmented(void **state)
     }
 }
 
-/* RFC 6864 section 4.3: ids of fragmentable packets to one destination do not repeat for long; and
+/* RFC6864-4.3: ids of fragmentable packets to one destination do not repeat for long; and
  * RFC 7739: nobody can tell the next one. */
 static void identifications_do_not_repeat_and_tell_nothing(void **state)
 {
@@ -309,7 +309,7 @@ static void identifications_do_not_repeat_and_tell_nothing(void **state)
 static void groups_have_their_own_link_addresses(void **state)
 {
     struct net_bench *b = *state;
-    static const uint8_t group[6] = {0x01, 0x00, 0x5e, 0x7f, 0xff, 0xfa}; /* RFC 1112 section 6.4 */
+    static const uint8_t group[6] = {0x01, 0x00, 0x5e, 0x7f, 0xff, 0xfa}; /* RFC1112-6.4 */
     struct bench_sent s;
     send_bytes(b, "255.255.255.255", 10);
     bench_sent(b, &s);
@@ -317,7 +317,7 @@ static void groups_have_their_own_link_addresses(void **state)
     send_bytes(b, "239.255.255.250", 10);
     bench_sent(b, &s);
     assert_memory_equal(s.b, group, 6);
-    assert_int_equal(s.b[14 + 8], 1); /* RFC 1112 section 6.1: TTL 1 by default */
+    assert_int_equal(s.b[14 + 8], 1); /* RFC1112-6.1: TTL 1 by default */
     bench_loopback(b);
 }
 
@@ -410,7 +410,7 @@ static void shared_buffers_are_copied_to_ourselves(void **state)
     rte_pktmbuf_free(m);
 }
 
-/* RFC 1122 section 3.2.1.3 (g): 127/8 never leaves. */
+/* RFC1122-3.2.1.3 (g): 127/8 never leaves. */
 static void loopback_addresses_do_not_leave(void **state)
 {
     struct net_bench *b = *state;

@@ -177,7 +177,7 @@ static void flags_that_do_not_fit_the_packet_are_refused(void **state)
     bench_close(&b);
 }
 
-/* RFC 9293 section 3.8.3, RFC 3168 section 6.1.2: what is cut is what a sender would have sent. */
+/* RFC9293-3.8.3, RFC3168-6.1.2: what is cut is what a sender would have sent. */
 static void a_long_segment_is_cut_into_those_of_a_wire(void **state)
 {
     struct bench b;

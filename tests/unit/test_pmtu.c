@@ -16,7 +16,7 @@ static uint16_t update(struct net_bench *b, const char *to, uint16_t mtu, uint16
     return net_pmtu_update(&b->net, &dst, mtu, too_big);
 }
 
-/* RFC 1191 section 3: the estimate of the path is lowered, for that destination alone. */
+/* RFC1191-3: the estimate of the path is lowered, for that destination alone. */
 static void what_a_router_says_is_used(void **state)
 {
     struct net_bench *b = *state;
@@ -26,7 +26,7 @@ static void what_a_router_says_is_used(void **state)
     assert_int_equal(path_mtu(b, "8.8.4.4"), 1500);
 }
 
-/* RFC 1191 section 3: "MUST NOT increase its estimate in response to a Datagram Too Big message". */
+/* RFC1191-3: "MUST NOT increase its estimate in response to a Datagram Too Big message". */
 static void it_never_grows_by_a_message(void **state)
 {
     struct net_bench *b = *state;
@@ -36,7 +36,7 @@ static void it_never_grows_by_a_message(void **state)
     assert_int_equal(update(b, "8.8.4.4", 1500, 1500), 1500);
 }
 
-/* RFC 1191 section 6.3: forgotten after ten minutes, so that a wider path is found. */
+/* RFC1191-6.3: forgotten after ten minutes, so that a wider path is found. */
 static void it_is_forgotten_after_ten_minutes(void **state)
 {
     struct net_bench *b = *state;
@@ -52,7 +52,7 @@ static void it_is_forgotten_after_ten_minutes(void **state)
     assert_int_equal(path_mtu(b, "8.8.8.8"), 1500);
 }
 
-/* RFC 1191 section 5: an old router says 0; the next plateau below the packet's length (section 7.1). */
+/* RFC1191-5: an old router says 0; the next plateau below the packet's length (section 7.1). */
 static void zero_means_the_next_plateau(void **state)
 {
     struct net_bench *b = *state;

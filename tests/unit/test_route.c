@@ -17,7 +17,7 @@ static uint32_t via_of(const char *dst)
     return r != NULL ? r->via : 1;
 }
 
-/* RFC 1812 section 5.2.4.3 (2): the longest prefix that matches decides, in whatever order they came. */
+/* RFC1812-5.2.4.3 (2): the longest prefix that matches decides, in whatever order they came. */
 static void longest_prefix_wins(void **state)
 {
     assert_int_equal(route_add(&table, 0, 0, bench_be("10.0.0.254"), 0), 0);
@@ -54,7 +54,7 @@ static void table_is_bounded(void **state)
     assert_int_equal(route_add(&table, 0, 33, 0, 0), -EINVAL);
 }
 
-/* A gateway must be a neighbour (RFC 1122 section 3.3.1.1). */
+/* A gateway must be a neighbour (RFC1122-3.3.1.1). */
 static void gateway_must_be_on_the_link(void **state)
 {
     struct net_bench *b = *state;
@@ -67,7 +67,7 @@ static void gateway_must_be_on_the_link(void **state)
     assert_int_equal(net_add_route(&b->net, &p, 12, &near), -EEXIST);
 }
 
-/* RFC 1122 section 3.2.1.3: addresses that no host may have. */
+/* RFC1122-3.2.1.3: addresses that no host may have. */
 static void addresses_of_groups_and_networks_are_refused(void **state)
 {
     struct net_bench *b = *state;
@@ -86,7 +86,7 @@ static void addresses_of_groups_and_networks_are_refused(void **state)
     assert_int_equal(net_add_address(&b->net, 0, &ptp, 31), 0); /* RFC 3021 */
 }
 
-/* RFC 1122 section 3.3.4.3: the source address is the one in the network of the next hop. (RFC9293-MUST-44)
+/* RFC1122-3.3.4.3: the source address is the one in the network of the next hop. (RFC9293-MUST-44)
  */
 static void source_is_chosen_by_the_way(void **state)
 {

@@ -3,7 +3,7 @@
 
 #include "base/seq.h"
 
-/* RFC 9293 section 3.4: all comparisons are modulo 2^32. */
+/* RFC9293-3.4: all comparisons are modulo 2^32. */
 static void comparisons_hold_across_the_wrap(void **state)
 {
     static const seq_t bases[] = {0, 1, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff};

@@ -402,7 +402,7 @@ static void reset_is_reported_once(void **state)
     s->close(fd[SERVER]);
 }
 
-/* RFC 1122 section 4.2.2.13: closing with unread data is a reset. */
+/* RFC1122-4.2.2.13: closing with unread data is a reset. */
 static void closing_with_unread_data_resets(void **state)
 {
     const struct sockets *s = *state;

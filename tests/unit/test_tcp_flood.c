@@ -201,7 +201,7 @@ static void report(const char *how, unsigned done)
            memory_of_tcp() / 1024);
 }
 
-/* RFC 4987 section 3.6: everybody honest is served; memory is what the SYN queue's bound allows. */
+/* RFC4987-3.6: everybody honest is served; memory is what the SYN queue's bound allows. */
 static void cookies_serve_everybody(void **state)
 {
     rig_init(&r);

@@ -33,7 +33,7 @@ static struct flow_key flow(uint8_t dirt, uint16_t rport)
     return f;
 }
 
-/* RFC 6528 section 3: F is a function of the connection's ends and the key, and of nothing else.
+/* RFC6528-3: F is a function of the connection's ends and the key, and of nothing else.
  * (RFC9293-MUST-9, RFC9293-SHLD-1) */
 static void the_isn_depends_on_the_flow_and_not_on_memory_behind_it(void **state)
 {
@@ -42,14 +42,14 @@ static void the_isn_depends_on_the_flow_and_not_on_memory_behind_it(void **state
     assert_int_equal(isn_ts_offset(&isn, &clean), isn_ts_offset(&isn, &dirty));
 }
 
-/* RFC 6528 section 3: another connection has another sequence space. (RFC9293-MUST-9) */
+/* RFC6528-3: another connection has another sequence space. (RFC9293-MUST-9) */
 static void another_flow_has_another_isn(void **state)
 {
     struct flow_key a = flow(0, 1234), b = flow(0, 1235);
     assert_int_not_equal(isn_make(&isn, &a, NSEC_PER_SEC), isn_make(&isn, &b, NSEC_PER_SEC));
 }
 
-/* RFC 9293 section 3.4.1 (MUST-8): within one flow the clock drives the ISN on. (RFC9293-MUST-8) */
+/* RFC9293-3.4.1 (MUST-8): within one flow the clock drives the ISN on. (RFC9293-MUST-8) */
 static void the_isn_of_a_flow_grows_with_the_clock(void **state)
 {
     struct flow_key f = flow(0, 1234);

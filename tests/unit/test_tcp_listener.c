@@ -13,7 +13,7 @@ static struct tcp_census census(void)
     return c;
 }
 
-/* RFC 9293 section 3.8.1 with Linux's times: SYN,ACK again after 1, 2, 4, 8, 16 s, then given up. */
+/* RFC9293-3.8.1 with Linux's times: SYN,ACK again after 1, 2, 4, 8, 16 s, then given up. */
 static void syn_ack_is_retransmitted_and_given_up(void **state)
 {
     static const unsigned after_ms[] = {1000, 2000, 4000, 8000, 16000};

@@ -68,7 +68,7 @@ static void children_hold_the_port(void **state)
     rig_fini(&r);
 }
 
-/* RFC 6056 section 3.3.4: within the range, different for different peers, and none twice to one peer. */
+/* RFC6056-3.3.4: within the range, different for different peers, and none twice to one peer. */
 static void ephemeral_ports_are_unique_per_peer(void **state)
 {
     static bool seen[65536];

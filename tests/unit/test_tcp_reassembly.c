@@ -50,7 +50,7 @@ static void drain_output(void)
         ;
 }
 
-/* RFC 9293 section 3.10.7.4, seventh: whatever the order, the overlaps and the repetitions, the stream is
+/* RFC9293-3.10.7.4, seventh: whatever the order, the overlaps and the repetitions, the stream is
  * the stream; and what is charged is given back. */
 static void any_order_gives_the_stream(void **state)
 {
@@ -96,7 +96,7 @@ static unsigned sack_blocks(const struct segment *s, uint32_t block[8])
     return 0;
 }
 
-/* RFC 2018 section 4: the first block names the most recent segment; earlier ones follow, at most four. */
+/* RFC2018-4: the first block names the most recent segment; earlier ones follow, at most four. */
 static void most_recent_block_comes_first(void **state)
 {
     uint32_t b[8];
@@ -120,7 +120,7 @@ static void most_recent_block_comes_first(void **state)
     rig_fini(&f.r);
 }
 
-/* RFC 2883 section 4: what came twice is reported once, before the other blocks. */
+/* RFC2883-4: what came twice is reported once, before the other blocks. */
 static void duplicate_is_reported_once(void **state)
 {
     uint32_t b[8];

@@ -21,7 +21,7 @@ static void set_int(struct tcb *tcb, int level, int name, int v)
     assert_int_equal(tcp_setopt(&r.tcp, tcb, level, name, &v, sizeof(v)), 0);
 }
 
-/* RFC 9293 section 3.7.4: a second small segment waits for the ACK of the first. */
+/* RFC9293-3.7.4: a second small segment waits for the ACK of the first. */
 static void nagle_holds_the_second_small_segment(void **state)
 {
     rig_init(&r);
@@ -76,7 +76,7 @@ static void initial_window_is_ten(void **state)
     rig_fini(&r);
 }
 
-/* RFC 6298 (5.5): the time-out doubles; (2.1) with Linux's floor of 200 ms above SRTT. */
+/* RFC6298-5.5: the time-out doubles; (2.1) with Linux's floor of 200 ms above SRTT. */
 static void retransmission_backs_off(void **state)
 {
     rig_init(&r);
@@ -97,7 +97,7 @@ static void retransmission_backs_off(void **state)
     rig_fini(&r);
 }
 
-/* RFC 1122 section 4.2.3.5: R2 is reached after about 924 s, and the application is told. */
+/* RFC1122-4.2.3.5: R2 is reached after about 924 s, and the application is told. */
 static void gives_up_after_r2(void **state)
 {
     struct segment s;
@@ -116,7 +116,7 @@ static void gives_up_after_r2(void **state)
     rig_fini(&r);
 }
 
-/* RFC 5681 section 3.2: the third duplicate ACK brings the lost segment; RFC 3042: the first two new ones. */
+/* RFC5681-3.2: the third duplicate ACK brings the lost segment; RFC 3042: the first two new ones. */
 static void third_duplicate_retransmits(void **state)
 {
     struct segment s;
@@ -151,7 +151,7 @@ static void third_duplicate_retransmits(void **state)
     rig_fini(&r);
 }
 
-/* RFC 2018 section 4: blocks that jump between far places cost a bounded number of steps each ACK, and one
+/* RFC2018-4: blocks that jump between far places cost a bounded number of steps each ACK, and one
  * that is repeated is followed to its end all the same. */
 static void far_sack_blocks_cost_little(void **state)
 {
@@ -191,7 +191,7 @@ static void far_sack_blocks_cost_little(void **state)
     rig_fini(&r);
 }
 
-/* RFC 9293 section 3.8.6.1: a closed window is probed, one number before, with back-off. */
+/* RFC9293-3.8.6.1: a closed window is probed, one number before, with back-off. */
 static void zero_window_is_probed(void **state)
 {
     rig_init(&r);
@@ -214,7 +214,7 @@ static void zero_window_is_probed(void **state)
     rig_fini(&r);
 }
 
-/* RFC 9293 section 3.8.4: probes after the idle time; no answer to keepcnt of them ends it. (RFC9293-MUST-24)
+/* RFC9293-3.8.4: probes after the idle time; no answer to keepcnt of them ends it. (RFC9293-MUST-24)
  */
 static void keepalive_finds_the_dead(void **state)
 {
@@ -241,7 +241,7 @@ static void keepalive_finds_the_dead(void **state)
     rig_fini(&r);
 }
 
-/* RFC 6691, RFC 9293 section 3.7.1: a tiny MSS is survived, but not below 48 bytes. */
+/* RFC 6691, RFC9293-3.7.1: a tiny MSS is survived, but not below 48 bytes. */
 static void tiny_mss_is_raised(void **state)
 {
     rig_init(&r);
@@ -337,7 +337,7 @@ static void headers_go_in_front_of_the_data(void **state)
     rig_fini(&r);
 }
 
-/* RFC 6298 section 2 in numbers. */
+/* RFC6298-2 in numbers. */
 static void rto_follows_rfc_6298(void **state)
 {
     rig_init(&r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The exchanges of RFC 9293 section 3.5 to 3.6, figure by figure, and the resets of section 3.5.2. */
+/* The exchanges of RFC9293-3.5 to 3.6, figure by figure, and the resets of section 3.5.2. */
 #include "tcp_rig.h"
 
 #include <errno.h>
@@ -166,7 +166,7 @@ static void half_close_still_receives(void **state)
     rig_fini(&r);
 }
 
-/* RFC 2525 section 2.17: close with unread data is a RST. */
+/* RFC2525-2.17: close with unread data is a RST. */
 static void close_with_unread_data_resets(void **state)
 {
     rig_init(&r);
@@ -180,7 +180,7 @@ static void close_with_unread_data_resets(void **state)
     rig_fini(&r);
 }
 
-/* RFC 1122 section 4.2.2.13: data that comes after close is answered by RST. */
+/* RFC1122-4.2.2.13: data that comes after close is answered by RST. */
 static void data_after_close_resets(void **state)
 {
     rig_init(&r);
@@ -194,7 +194,7 @@ static void data_after_close_resets(void **state)
     rig_fini(&r);
 }
 
-/* RFC 5961 section 3.2: only the exact number resets; one inside the window is asked about. */
+/* RFC5961-3.2: only the exact number resets; one inside the window is asked about. */
 static void reset_needs_the_exact_number(void **state)
 {
     rig_init(&r);
@@ -211,7 +211,7 @@ static void reset_needs_the_exact_number(void **state)
     rig_fini(&r);
 }
 
-/* RFC 9293 section 3.10.7.3: RST with an acceptable ACK refuses the connection; without it nothing. */
+/* RFC9293-3.10.7.3: RST with an acceptable ACK refuses the connection; without it nothing. */
 static void refused_by_reset(void **state)
 {
     rig_init(&r);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* UDP (RFC 768, RFC 1122 section 4.1), with Linux's socket semantics: udp(7), ip(7), socket(7). */
+/* UDP (RFC 768, RFC1122-4.1), with Linux's socket semantics: udp(7), ip(7), socket(7). */
 #include <errno.h>
 #include <string.h>
 
@@ -69,7 +69,7 @@ static void empty_datagram_is_received(void **state)
 
 /* ---- checksum ---- */
 
-/* RFC 768: zero means that the sender computed none (RFC 1122 section 4.1.3.4: such are passed). */
+/* RFC 768: zero means that the sender computed none (RFC1122-4.1.3.4: such are passed). */
 static void checksum_zero_is_accepted(void **state)
 {
     struct net_bench *b = *state;
@@ -203,7 +203,7 @@ static void foreign_addresses_cannot_be_bound(void **state)
     assert_int_equal(bind_rc(b, x, "239.1.1.1", 7, 0), 0); /* ip(7): to hear that group alone */
 }
 
-/* RFC 6056 section 3.3.1: ephemeral ports come from the range, at random. */
+/* RFC6056-3.3.1: ephemeral ports come from the range, at random. */
 static void ephemeral_ports_are_random_and_in_range(void **state)
 {
     struct net_bench *b = *state;
@@ -271,7 +271,7 @@ static void reuseaddr_gives_to_the_last(void **state)
     assert_true(queued(first));
 }
 
-/* RFC 1122 section 4.1.4: every listener gets a broadcast. */
+/* RFC1122-4.1.4: every listener gets a broadcast. */
 static void group_reaches_every_listener(void **state)
 {
     struct net_bench *b = *state;

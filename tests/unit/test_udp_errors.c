@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What UDP refuses to send, what it reports (RFC 1122 section 4.1.3.3), and its options. */
+/* What UDP refuses to send, what it reports (RFC1122-4.1.3.3), and its options. */
 #include <errno.h>
 
 #include "support/udp_bench.h"
@@ -51,7 +51,7 @@ static void icmp_about(struct net_bench *b, uint8_t type, uint8_t code, uint16_t
     udp_icmp_error(&b->udp, &p);
 }
 
-/* RFC 1122 section 4.1.3.3: errors are passed up; on a connected socket as Linux does. */
+/* RFC1122-4.1.3.3: errors are passed up; on a connected socket as Linux does. */
 static void port_unreachable_is_connection_refused(void **state)
 {
     struct net_bench *b = *state;

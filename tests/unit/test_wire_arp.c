@@ -50,7 +50,7 @@ static void a_request_is_read_and_written_alike(void **state)
     assert_memory_equal(out, request, 28);
 }
 
-/* RFC 5227 section 1.1: a probe has a sender address of all zeros. */
+/* RFC5227-1.1: a probe has a sender address of all zeros. */
 static void a_probe_passes(void **state)
 {
     struct arp_view v;

@@ -151,7 +151,7 @@ static void an_error_tells_which_flow_it_is_about(void **state)
         assert_int_equal(e->total_length, 1500);
         rte_pktmbuf_free(p.m);
     }
-    /* The MTU belongs to one code only (RFC 1191 section 4). */
+    /* The MTU belongs to one code only (RFC1191-4). */
     assert_true(parse_error(&p, ICMP4_UNREACHABLE, ICMP4_UNREACH_PORT, 1400, quoted(IPPROTO_UDP, 0)));
     assert_int_equal(e->mtu, 0);
     assert_int_equal(e->sport, 40000);
@@ -192,7 +192,7 @@ static void bad_quotes_are_dropped(void **state)
         assert_int_equal(p.drop, CNT_DROP_ICMP_QUOTE);
         rte_pktmbuf_free(p.m);
     }
-    /* An error about an error (RFC 1122 section 3.2.2), but not one about our echo. */
+    /* An error about an error (RFC1122-3.2.2), but not one about our echo. */
     quoted(IPPROTO_ICMP, 0);
     quote[20] = ICMP4_UNREACHABLE;
     assert_false(parse_error(&p, ICMP4_UNREACHABLE, 1, 0, 28));
@@ -202,7 +202,7 @@ static void bad_quotes_are_dropped(void **state)
     rte_pktmbuf_free(p.m);
 }
 
-/* RFC 1812 section 4.3.2.3: as much as fits into 576 bytes with the outer header. */
+/* RFC1812-4.3.2.3: as much as fits into 576 bytes with the outer header. */
 static void an_error_quotes_what_fits(void **state)
 {
     static const size_t lens[] = {0, 8, 100, 528, 529, 1400};

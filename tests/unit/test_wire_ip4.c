@@ -135,7 +135,7 @@ static void versions_and_header_lengths_are_checked(void **state)
     }
 }
 
-/* RFC 1122 section 3.2.1.2: MUST verify the header checksum and discard silently. */
+/* RFC1122-3.2.1.2: MUST verify the header checksum and discard silently. */
 static void a_wrong_checksum_is_dropped(void **state)
 {
     for (size_t bit = 0; bit < 160; bit++) {
@@ -173,7 +173,7 @@ static void checksum_flags_of_the_device(void **state)
     }
 }
 
-/* RFC 791 section 3.1: options are skipped, but their lengths have to make sense. */
+/* RFC791-3.1: options are skipped, but their lengths have to make sense. */
 static void options_are_skipped_when_well_formed(void **state)
 {
     static const struct {

@@ -69,7 +69,7 @@ static void a_segment_is_read_into_the_view(void **state)
     rte_pktmbuf_free(p.m);
 }
 
-/* RFC 9293 section 3.1: the data offset lies between 5 words and the segment's end. */
+/* RFC9293-3.1: the data offset lies between 5 words and the segment's end. */
 static void data_offsets_out_of_bounds_are_dropped(void **state)
 {
     struct pkt p;
@@ -167,7 +167,7 @@ static void the_options_of_a_syn(void **state)
     assert_int_equal(o.tsval, 0x01020304);
     assert_int_equal(o.tsecr, 0);
     assert_int_equal(o.wscale, 7);
-    /* On anything but a SYN only the timestamps count (RFC 7323 section 2.2: MUST NOT be ... used). */
+    /* On anything but a SYN only the timestamps count (RFC7323-2.2: MUST NOT be ... used). */
     options_of(opt, sizeof opt, false, &o);
     assert_int_equal(o.has, TCP_OPT_HAS_TS);
 }
@@ -189,7 +189,7 @@ static void timestamps_by_the_fast_and_the_slow_way(void **state)
     assert_int_equal(b.tsecr, 9);
 }
 
-/* RFC 2018 section 3: up to four blocks, three beside timestamps. */
+/* RFC2018-3: up to four blocks, three beside timestamps. */
 static void sack_blocks_are_read(void **state)
 {
     uint8_t opt[40] = {1, 1, 5};
@@ -240,7 +240,7 @@ static void odd_options_are_skipped_or_end_the_list(void **state)
         {12, {8, 9, 1, 1, 1, 1, 1, 1, 1, 4, 2, 0}, TCP_OPT_HAS_SACK_PERMITTED},
         {12, {1, 1, 8, 11, 0, 0, 0, 0, 0, 0, 0, 0}, 0},
         {4, {3, 3, 14, 1}, TCP_OPT_HAS_WSCALE},
-        {4, {3, 3, 255, 1}, TCP_OPT_HAS_WSCALE}, /* as received; its user says 14 (RFC 7323 section 2.3) */
+        {4, {3, 3, 255, 1}, TCP_OPT_HAS_WSCALE},        /* as received; its user says 14 (RFC7323-2.3) */
         {8, {2, 4, 1, 0, 2, 4, 2, 0}, TCP_OPT_HAS_MSS}, /* twice: the last counts */
     };
 
