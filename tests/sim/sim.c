@@ -40,8 +40,7 @@ static void sim_tunables(const struct scenario *sc, struct host *h)
     h->tun.tcp_timestamps = sc->timestamps;
     h->tun.tcp_window_scaling = sc->wscale;
     h->tun.offload = sc->offload;
-    if (sc->pool_limit != 0) /* a closed socket outlasts the peer's stall, though memory refuses its data */
-        h->tun.tcp_orphan_retries = 15;
+    h->tun.tcp_orphan_retries = 15; /* a closed socket outlasts a peer that reads slowly */
 }
 
 static struct netdev *sim_wire(struct sim *s, unsigned i)
