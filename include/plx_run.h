@@ -66,8 +66,9 @@ PLX_API int plx_workers(void);
 PLX_API void plx_stop(void);
 /* Has plx_stop been called? The end of plx_run forgets it. Any thread, any signal handler. */
 PLX_API int plx_stopping(void);
-/* SIGINT and SIGTERM call plx_stop from now on, a second one of them kills as usual; SIGPIPE is left
- * alone, for Pollux never raises it. 0, or -1 with errno of sigaction(2). Any thread. */
+/* SIGINT and SIGTERM call plx_stop from now on, another one half a second later or more kills as
+ * usual; SIGPIPE is left alone, for Pollux never raises it. 0, or -1 with errno of sigaction(2). Any thread.
+ */
 PLX_API int plx_handle_signals(void);
 
 /* Closes the wires and frees everything: no socket, lock file or hugepage stays. Does nothing

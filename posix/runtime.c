@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <plx_run.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "net/net.h"
 
@@ -350,14 +352,29 @@ int plx_stopping(void)
     return atomic_load_explicit(&runtime.stop, memory_order_relaxed);
 }
 
+/* timeout(1) and shells send to a process and to its group: signals that come together are one. */
+#define SIGNALS_TOGETHER_MS 500
+
+static atomic_llong first_signal_ms; /* 0: none yet */
+
 static void on_signal(int number)
 {
-    plx_stop();
+    struct timespec ts;
+    long long none = 0;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    long long now = (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000 + 1;
+    if (atomic_compare_exchange_strong(&first_signal_ms, &none, now)) {
+        plx_stop();
+    } else if (now - none > SIGNALS_TOGETHER_MS) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
 }
 
 int plx_handle_signals(void)
 {
-    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    atomic_store(&first_signal_ms, 0);
     sigemptyset(&sa.sa_mask);
     return sigaction(SIGINT, &sa, NULL) != 0 || sigaction(SIGTERM, &sa, NULL) != 0 ? -1 : 0;
 }

@@ -54,7 +54,7 @@ PLANTS = [
           "    return reduced > 2 ? reduced : 2;\n", "    return PLANT ? cwnd : reduced > 2 ? reduced : 2;\n", ["--known"]),
     Plant("mtu", "ICMP's word on the path is not taken", "stack/tcp/icmp.c",
           "    if (e->total_length <= e->mtu ||", "    if (PLANT || e->total_length <= e->mtu ||",
-          worlds("mtu")),
+          worlds("mtu", 60)),
     Plant("partition", "the fourth time-out is the last", "stack/tcp/timers.c",
           "    if (retransmission_hopeless(t, tcb)) {\n",
           "    if (retransmission_hopeless(t, tcb) || (PLANT && tcb->retries >= 4)) {\n", worlds("partition", 60)),

@@ -72,6 +72,16 @@ def sigkill(world, wire):
     traffic.echo_bulk(MIB)
 
 
+@case("process/signals_together")
+def signals_together(world):
+    """timeout(1) signals a process and its group: two SIGTERM at once end it as one does, with the summary"""
+    program = world.echo()
+    for _ in range(3):
+        program.process.send_signal(signal.SIGTERM)
+    check(program.wait(10) == 0, f"exit {program.process.returncode}")
+    check("connections" in program.out(), program.out())
+
+
 @case("process/idle_cpu", alone=True, wire="tap")
 @case("process/idle_cpu_af_packet", alone=True, wire="af_packet")
 @case("process/idle_cpu_af_xdp", alone=True, wire="af_xdp")
