@@ -8,6 +8,7 @@
 #include "pktgen/run.h"
 
 #define ONE_BUFFER 2048u
+#define PATIENCE   (5 * RUN_NS) /* how much longer than asked for frames may take, or as long again */
 
 /* ---- beginning and end ---- */
 
@@ -288,7 +289,7 @@ static bool out_of_patience(struct lane *l, uint64_t now)
 {
     uint64_t duration = l->run->cfg->duration;
 
-    if (duration == RUN_FOREVER || now - l->run->start <= duration + duration / 4 + 2 * RUN_NS)
+    if (duration == RUN_FOREVER || now - l->run->start <= duration + RTE_MAX(duration, PATIENCE))
         return false;
     atomic_store(&l->run->slow, 1);
     return true;

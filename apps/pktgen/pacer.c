@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define SECOND   1000000000u
+#define HASTE    16u /* times the rate, at most, at which a late schedule is caught up with */
 #define CATCH_UP 64u /* frames that may follow each other at once when the schedule is late */
 
 /* ---- rates ---- */
@@ -165,9 +166,9 @@ void pacer_advance(struct pacer *p, uint32_t len, uint64_t now)
     p->group_cost += frame_cost(p, len);
     if (++p->in_group < p->group)
         return;
-    uint64_t half = p->group_cost / 2, slack = half * CATCH_UP;
+    uint64_t least = p->group_cost / HASTE, slack = least * CATCH_UP;
     p->due += p->group_cost;
-    p->floor = (p->floor + slack < now ? now - slack : p->floor) + half;
+    p->floor = (p->floor + slack < now ? now - slack : p->floor) + least;
     p->group_cost = 0;
     p->in_group = 0;
 }

@@ -40,7 +40,7 @@ struct pacer {
     uint64_t remainder; /* of `due`, in parts of 1/divisor ns */
     uint64_t divisor;
     uint64_t step, step_rest; /* ns between frames, RATE_PPS */
-    uint64_t floor;           /* ns: catching up may not go faster than twice the rate */
+    uint64_t floor;           /* ns: catching up has a limit */
     uint32_t group, in_group; /* frames that go together, and how many of them have gone */
     uint64_t group_cost;      /* ns owed for them */
 };
