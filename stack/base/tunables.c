@@ -59,6 +59,8 @@ const struct tunable_desc tunable_table[] = {
     U32(tcp_rto_min_ms, 1, 120000, "200", "least retransmission timeout, milliseconds"),
     U32(tcp_delack_ms, 0, 500, "40", "longest an acknowledgement waits, milliseconds"),
     U32(tcp_quickack_segs, 0, 64, "16", "segments acknowledged at once at the start"),
+    U32(tcp_tso_max_segs, 0, 65535, "0",
+        "most segments in one burst for the device to cut; 0: what it takes"),
     U32(tcp_initial_cwnd, 1, 1024, "10", "initial window, segments (RFC 6928)"),
     U32(tcp_reordering, 1, 300, "3", "segments that may overtake one before it is thought lost, at first"),
     U32(tcp_max_reordering, 1, 65535, "300", "the same, at most, on a path that reorders"),

@@ -37,6 +37,7 @@ struct tunables {
     uint32_t tcp_syn_retries, tcp_synack_retries, tcp_retries2, tcp_orphan_retries;
     uint32_t tcp_rto_min_ms, tcp_delack_ms, tcp_quickack_segs;
     uint32_t tcp_initial_cwnd;
+    uint32_t tcp_tso_max_segs;                   /* 0: what the device takes */
     uint32_t tcp_reordering, tcp_max_reordering; /* segments */
     uint32_t tcp_recovery;                       /* RACK_*, tcp/rack.h */
     uint32_t tcp_early_retrans, tcp_frto;

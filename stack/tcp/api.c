@@ -152,7 +152,8 @@ static void connect_start(struct tcp *t, struct tcb *tcb, seq_t floor)
     tcb->ts_offset = isn_ts_offset(&t->isn, &tcb->flow);
     tcb->flags |= (tun->tcp_timestamps ? TCB_TS : 0) | (tun->tcp_sack ? TCB_SACK : 0) |
                   (tun->tcp_window_scaling ? TCB_WSCALE : 0);
-    tcb->rcv_wscale = tun->tcp_window_scaling ? rcv_window_scale(t, tcb->rcvbuf) : 0;
+    tcb->rcv_wscale =
+        tun->tcp_window_scaling ? rcv_window_scale(t, tcb->rcvbuf, tcb_is(tcb, TCB_RCVBUF_LOCKED)) : 0;
 }
 
 int tcp_connect(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr, uint16_t port)

@@ -47,6 +47,8 @@ void window_confirm(struct tcb *tcb, const struct tcp_view *v);
 enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p);
 /* Payload that begins at rcv_nxt. */
 void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p);
+/* RFC5961-5.2: neither the future nor a past beyond any window is believed. */
+bool ack_is_credible(const struct tcb *tcb, const struct pkt *p);
 /* RFC7323-4.3: may TS.Recent be taken from this segment? Does it. */
 void timestamp_update(struct tcp *t, struct tcb *tcb, const struct pkt *p);
 /* The connection has become ESTABLISHED. */

@@ -152,6 +152,7 @@ static void ack_advance(struct tcp *t, struct tcb *tcb, struct ack_event *e, str
     tcb->snd_una = e->ack;
     tcb->retries = 0;
     tcb->retrans_since = 0;
+    tcb->flags &= ~TCB_MORE; /* as on Linux: MSG_MORE holds back in its call, not when an ACK makes room */
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
@@ -279,14 +280,18 @@ static enum step fin_acked(struct tcp *t, struct tcb *tcb)
     }
 }
 
+bool ack_is_credible(const struct tcb *tcb, const struct pkt *p)
+{
+    return seq_leq(p->tcp.ack, tcb->snd_nxt) && seq_geq(p->tcp.ack, tcb->snd_una - tcb->max_wnd);
+}
+
 enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if ((p->tcp.flags & TCP_ACK) == 0)
         return step_drop(p, CNT_DROP_TCP_NO_ACK);
     if (tcb->state == TCP_S_SYN_RECEIVED && ack_in_syn_received(t, tcb, p) == STEP_END)
         return STEP_END;
-    /* RFC5961-5.2: neither the future nor a past beyond any window is believed. */
-    if (seq_gt(p->tcp.ack, tcb->snd_nxt) || seq_lt(p->tcp.ack, tcb->snd_una - tcb->max_wnd)) {
+    if (!ack_is_credible(tcb, p)) {
         challenge_ack(t, tcb);
         return step_drop(p, CNT_DROP_TCP_ACK);
     }

@@ -350,20 +350,35 @@ static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
 
 /* ---- eighth: FIN ---- */
 
+/* A FIN right behind data may wait, as data does, for what the application makes of the end: most often a
+ * FIN of its own, with which the ACK goes (RFC9293-3.8.6.3). After a silence it is answered at once.
+ */
+static void fin_schedule_ack(struct tcp *t, struct tcb *tcb)
+{
+    bool recent = tcp_msec(t->ctx->now) - tcb->last_data_rcv < t->ctx->tun->tcp_delack_ms;
+    if (!recent || tcb->rcv_nxt - tcb->rcv_wup > tcb->rcv_mss)
+        tcb->flags |= TCB_ACK_NOW;
+    else
+        timers_ack_delayed(t, tcb);
+}
+
 static void fin_take(struct tcp *t, struct tcb *tcb)
 {
     tcb->rcv_nxt++;
-    tcb->flags |= TCB_FIN_RCVD | TCB_ACK_NOW;
+    tcb->flags |= TCB_FIN_RCVD;
     tcb_touch(t, tcb);
     reassembly_purge(t, tcb);
     switch (tcb->state) {
     case TCP_S_ESTABLISHED:
         tcb_set_state(t, tcb, TCP_S_CLOSE_WAIT);
+        fin_schedule_ack(t, tcb);
         break;
     case TCP_S_FIN_WAIT_1:
+        tcb->flags |= TCB_ACK_NOW;
         tcb_set_state(t, tcb, TCP_S_CLOSING); /* our FIN is not acknowledged, or the fifth step had seen it */
         break;
     default: /* FIN-WAIT-2 */
+        tcb->flags |= TCB_ACK_NOW;
         time_wait_enter(t, tcb);
         return;
     }
@@ -427,6 +442,7 @@ void input_steps(struct tcp *t, struct tcb *tcb, struct pkt *p)
         return;
     if (step_rst(t, tcb, p) == STEP_END || step_syn(t, tcb, p) == STEP_END)
         return;
-    timestamp_update(t, tcb, p);
+    if (ack_is_credible(tcb, p)) /* else it is refused, and its timestamp with it */
+        timestamp_update(t, tcb, p);
     input_steps_from_ack(t, tcb, p);
 }

@@ -110,7 +110,8 @@ static bool window_allows(struct tcp *t, struct tcb *tcb, uint32_t i)
 }
 
 /* How many records from i on, of one full segment each but for the last, go out in one burst; their bytes
- * in *len.
+ * in *len. As on Linux at most half of the congestion window, so that ACKs of one burst come while the next
+ * is on its way.
  * RFC9293-SHLD-28, RFC9293-MAY-16 */
 static uint32_t burst_size(struct tcp *t, struct tcb *tcb, uint32_t i, uint32_t *len)
 {
@@ -123,7 +124,9 @@ static uint32_t burst_size(struct tcp *t, struct tcb *tcb, uint32_t i, uint32_t 
         return 1;
     if (max > OUTPUT_BURST_BYTES)
         max = OUTPUT_BURST_BYTES;
-    uint32_t quota = tcb->cwnd - congestion_in_flight(tcb);
+    uint32_t quota = RTE_MIN(tcb->cwnd - congestion_in_flight(tcb), RTE_MAX(tcb->cwnd / 2, 1u));
+    if (t->ctx->tun->tcp_tso_max_segs != 0)
+        quota = RTE_MIN(quota, t->ctx->tun->tcp_tso_max_segs);
     while (n < quota && r->len == tcb->snd_mss && (r->flags & (SND_FIN | SND_EOR)) == 0 && r->next != 0) {
         r = snd_rec_at(t, r->next);
         if (r->len == 0 || r->len > tcb->snd_mss || *len + r->len > max || held_back(tcb, r) ||
@@ -157,12 +160,13 @@ static void went_out(struct tcp *t, struct tcb *tcb, uint32_t n)
     timers_data_sent(t, tcb);
 }
 
-/* RFC9293-MUST-60, RFC9293-MUST-61, RFC9293-SHLD-27 */
+/* As Linux does, the end of a burst is pushed: a receiver that merges segments hands them up then.
+ * RFC9293-MUST-60, RFC9293-MUST-61, RFC9293-SHLD-27 */
 static uint8_t burst_flags(struct tcp *t, uint32_t i, uint32_t n)
 {
     while (--n > 0)
         i = snd_rec_at(t, i)->next;
-    return rec_wire_flags(snd_rec_at(t, i));
+    return rec_wire_flags(snd_rec_at(t, i)) | TCP_PSH;
 }
 
 /* May one more new record go, as far as the network is concerned? A FIN alone always may. */

@@ -228,10 +228,10 @@ uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss, uint32_t clamp)
     return RTE_MIN(space, (uint32_t)UINT16_MAX);
 }
 
-uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf)
+uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf, bool fixed)
 {
     uint32_t space = rcv_window_of_space(rcvbuf);
-    if (t->ctx->tun->tcp_rmem.max > space)
+    if (!fixed && t->ctx->tun->tcp_rmem.max > space)
         space = t->ctx->tun->tcp_rmem.max;
     uint8_t scale = 0;
     while (scale < 14 && space >> scale > UINT16_MAX)

@@ -77,7 +77,8 @@ static inline uint32_t rcv_window_of_space(uint32_t bytes)
 /* First window and scale for a SYN (as Linux's tcp_select_initial_window). clamp: TCP_WINDOW_CLAMP, 0: none.
  */
 uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss, uint32_t clamp);
-uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf);
+/* fixed: SO_RCVBUF was set, the buffer will not grow to tcp_rmem's limit. */
+uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf, bool fixed);
 /* What one window may be of the worker's free memory: half is for the others, and half of the rest for what
  * packets pin. */
 uint64_t rcv_window_of_memory(const struct tcp *t);

@@ -121,7 +121,7 @@ void scoreboard_reordered(struct tcp *t, struct tcb *tcb, struct board *b, seq_t
 {
     seq_t high = tcb->snd_una;
     if (tcb->sacked_out > 0)
-        high = b->highest_sacked != 0 ? snd_rec_at(t, b->highest_sacked)->seq : tcb->snd_nxt;
+        high = b->highest_sacked != 0 ? snd_rec_end(snd_rec_at(t, b->highest_sacked)) : tcb->snd_nxt;
     if (!seq_lt(low, high))
         return;
     uint32_t degree = (high - low + tcb->snd_mss - 1) / tcb->snd_mss;

@@ -10,6 +10,7 @@
 #include "tcp/congestion.h"
 #include "tcp/info.h"
 #include "tcp/options.h"
+#include "tcp/output.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/snd_room.h"
 #include "tcp/tcp_private.h"
@@ -272,6 +273,15 @@ static int set_quickack(struct tcp *t, struct tcb *tcb, int v)
     return 0;
 }
 
+/* tcp(7): TCP_NODELAY flushes what is waiting, once, even under TCP_CORK. */
+static void flush_held(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t cork = tcb->flags & TCB_CORK;
+    tcb->flags &= ~(TCB_CORK | TCB_MORE);
+    output_run(t, tcb);
+    tcb->flags |= cork;
+}
+
 static int set_tcp(struct tcp *t, struct tcb *tcb, int name, const void *val, socklen_t len)
 {
     int v, rc;
@@ -283,6 +293,8 @@ static int set_tcp(struct tcp *t, struct tcb *tcb, int name, const void *val, so
     switch (name) {
     case TCP_NODELAY:
         set_flag(tcb, TCB_NODELAY, v != 0);
+        if (v != 0)
+            flush_held(t, tcb);
         break;
     case TCP_CORK:
         set_flag(tcb, TCB_CORK, v != 0);

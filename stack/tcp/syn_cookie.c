@@ -106,7 +106,7 @@ static bool listener_gave_lately(const struct tcp *t, const struct listener *l)
 }
 
 static void take_stamp(const struct tcp *t, struct half_open *h, const struct tcp_options *opt,
-                       uint32_t rcvbuf)
+                       const struct tcb *parent)
 {
     if ((opt->has & TCP_OPT_HAS_TS) == 0 || opt->tsecr == 0 || !t->ctx->tun->tcp_timestamps)
         return;
@@ -119,7 +119,7 @@ static void take_stamp(const struct tcp *t, struct half_open *h, const struct tc
         return;
     h->opts |= HALF_OPEN_WSCALE;
     h->peer_wscale = stamp & STAMP_WSCALE;
-    h->rcv_wscale = rcv_window_scale(t, rcvbuf);
+    h->rcv_wscale = rcv_window_scale(t, parent->rcvbuf, tcb_is(parent, TCB_RCVBUF_LOCKED));
 }
 
 bool syn_cookie_open(struct tcp *t, const struct listener *l, const struct pkt *p, const struct flow_key *f,
@@ -141,6 +141,6 @@ bool syn_cookie_open(struct tcp *t, const struct listener *l, const struct pkt *
     if (class < 0)
         return false;
     h->mss = cookie_mss[class];
-    take_stamp(t, h, &p->tcp.opt, parent->rcvbuf);
+    take_stamp(t, h, &p->tcp.opt, parent);
     return true;
 }

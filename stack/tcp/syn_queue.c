@@ -109,7 +109,7 @@ void syn_queue_describe(struct tcp *t, const struct listener *l, const struct pk
     h->ts_recent = (h->opts & HALF_OPEN_TS) != 0 ? p->tcp.opt.tsval : 0; /* not read when it is not there */
     if ((h->opts & HALF_OPEN_WSCALE) != 0) {
         h->peer_wscale = p->tcp.opt.wscale;
-        h->rcv_wscale = rcv_window_scale(t, parent->rcvbuf);
+        h->rcv_wscale = rcv_window_scale(t, parent->rcvbuf, tcb_is(parent, TCB_RCVBUF_LOCKED));
     }
     h->tos = parent->tos;
 }

@@ -13,6 +13,7 @@
 #define RIG_POOL            16384
 #define RIG_WATCHDOG_MS     500 /* real time that a woken thread may take before the clock goes on without it */
 #define RIG_MAX_CONNECTIONS 1024
+#define RIG_BURST           2 /* segments; Linux's tcp_min_tso_segs */
 
 static void rig_deadline(struct timespec *ts)
 {
@@ -256,6 +257,7 @@ struct rig *rig_create(const char *flags)
     r->flags = strdup(flags != NULL ? flags : "");
     tunables_init(&r->tun);
     r->tun.tcp_max_connections = RIG_MAX_CONNECTIONS;
+    r->tun.tcp_tso_max_segs = RIG_BURST;
     rig_settings_init(r);
     r->pool = heap_pool_create_fixed("packetdrill", RIG_POOL, RTE_MBUF_DEFAULT_BUF_SIZE);
     int err = r->pool != NULL ? rig_engine(r) : -ENOMEM;

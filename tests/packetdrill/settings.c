@@ -10,6 +10,27 @@
 
 static const char *const rig_keys[] = {"mtu", "local_ip"};
 
+/* Linux's names for what is called otherwise here. */
+static const char *const aliases[][2] = {
+    {"tcp_min_tso_segs", "tcp_tso_max_segs"}, /* without pacing every burst is as small as Linux's least */
+};
+
+static const char *own_name(const char *key)
+{
+    for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+        if (strcmp(key, aliases[i][0]) == 0)
+            return aliases[i][1];
+    return key;
+}
+
+static const char *linux_name(const char *key)
+{
+    for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+        if (strcmp(key, aliases[i][1]) == 0)
+            return aliases[i][0];
+    return key;
+}
+
 static bool is_rig_key(const char *key)
 {
     for (size_t i = 0; i < sizeof(rig_keys) / sizeof(rig_keys[0]); i++)
@@ -60,7 +81,7 @@ static void apply_flag(void *arg, const char *key, const char *value)
 {
     struct rig *r = arg;
     char why[160];
-    if (!is_rig_key(key) && tunables_set(&r->tun, key, value, why, sizeof(why)) != 0)
+    if (!is_rig_key(key) && tunables_set(&r->tun, own_name(key), value, why, sizeof(why)) != 0)
         fprintf(stderr, "pollux: --so_flags: %s=%s: %s (ignored)\n", key, value, why);
 }
 
@@ -97,14 +118,15 @@ void rig_settings_init(struct rig *r)
     char value[128];
     each_flag(r, apply_flag, r);
     for (unsigned i = 0; tunable_table[i].name != NULL && i < MAX_TUNABLES; i++)
-        start_hash[i] = sysctl_read(tunable_table[i].name, value, sizeof(value)) ? value_hash(value) : 0;
+        start_hash[i] =
+            sysctl_read(linux_name(tunable_table[i].name), value, sizeof(value)) ? value_hash(value) : 0;
 }
 
 void rig_settings_refresh(struct rig *r)
 {
     char value[128], why[160];
     for (unsigned i = 0; tunable_table[i].name != NULL && i < MAX_TUNABLES; i++) {
-        if (start_hash[i] == 0 || !sysctl_read(tunable_table[i].name, value, sizeof(value)))
+        if (start_hash[i] == 0 || !sysctl_read(linux_name(tunable_table[i].name), value, sizeof(value)))
             continue;
         if (value_hash(value) != start_hash[i])
             tunables_set(&r->tun, tunable_table[i].name, value, why, sizeof(why));

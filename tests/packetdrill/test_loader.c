@@ -181,6 +181,31 @@ static void blocking_accept_returns_at_the_virtual_time_of_the_final_ack(void **
     t.free(t.userdata);
 }
 
+/* Data goes out in bursts of two segments, cut as a device would: each burst's last segment is pushed, and
+ * so is the end of the write. */
+static void bursts_are_cut_into_segments_and_pushed(void **state)
+{
+    init(NULL, &t);
+    int l = listener();
+    inject(50001, 8080, SYN, 0, 0, syn_opts, sizeof(syn_opts), "", 0);
+    struct segment s;
+    expect(&s, SYN | ACK);
+    uint32_t iss = ntohl(s.tcp.seq);
+    uint8_t ts[12] = {1, 1, 8, 10, 0, 0, 0, 200};
+    memcpy(ts + 8, s.rest + 8, 4);
+    inject(50001, 8080, ACK, 1, iss + 1, ts, sizeof(ts), "", 0);
+    int fd = t.accept(t.userdata, l, NULL, NULL);
+    assert_true(fd >= 0);
+    char data[4 * 1448 + 100] = {0};
+    assert_int_equal(t.write(t.userdata, fd, data, sizeof(data)), sizeof(data));
+    for (uint32_t i = 0; i < 5; i++) {
+        expect(&s, i % 2 == 1 || i == 4 ? ACK | PSH : ACK);
+        assert_int_equal(ntohl(s.tcp.seq), iss + 1 + i * 1448);
+        assert_int_equal(ntohs(s.ip.tot_len), 20 + 32 + (i < 4 ? 1448 : 100));
+    }
+    t.free(t.userdata);
+}
+
 /* An active open: SYN retransmitted after 1 s of virtual time (RFC6298-2.1), none of real time. */
 static void connect_retransmits_its_syn_after_a_virtual_second(void **state)
 {
@@ -243,6 +268,7 @@ int main(int argc, char **argv)
     alarm(120);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocking_accept_returns_at_the_virtual_time_of_the_final_ack),
+        cmocka_unit_test(bursts_are_cut_into_segments_and_pushed),
         cmocka_unit_test(connect_retransmits_its_syn_after_a_virtual_second),
         cmocka_unit_test(the_object_is_used_again_and_leaves_other_descriptors_alone),
     };

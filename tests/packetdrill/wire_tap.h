@@ -10,6 +10,8 @@
 
 #define WIRE_TAP_DEPTH 4096
 
+#define WIRE_TAP_TSO_MAX 65000u
+
 struct wire_packet {
     nsec_t sent_at;
     uint32_t len;
