@@ -76,7 +76,7 @@ PLANTS = [
           "    timers_stop_all(t, tcb);\n    tcb_release_queues(t, tcb);\n",
           "    timers_stop_all(t, tcb);\n    if (!PLANT)\n        tcb_release_queues(t, tcb);\n", worlds("ending")),
     Plant("hostile", "an ACK of the future is believed", "stack/tcp/input_ack.c",
-          "    if (seq_gt(p->tcp.ack, tcb->snd_nxt) ||", "    if ((seq_gt(p->tcp.ack, tcb->snd_nxt) && !PLANT) ||",
+          "    return seq_leq(p->tcp.ack, tcb->snd_nxt) &&", "    return (seq_leq(p->tcp.ack, tcb->snd_nxt) || PLANT) &&",
           worlds("hostile")),
     Plant("blind", "any RST in the window resets", "stack/tcp/input_steps.c",
           "    if (!rst_is_exact(t, tcb, p)) {\n", "    if (!rst_is_exact(t, tcb, p) && !PLANT) {\n", worlds("blind")),
