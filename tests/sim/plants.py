@@ -97,9 +97,9 @@ def copy(path, out):
         text = f.read()
     for p in (p for p in PLANTS if p.file == path):
         if text.count(p.old) == 1:
-            text = text.replace(p.old, p.new.replace("PLANT", f"(sim_plant == {number(p)})"))
+            text = text.replace(p.old, p.new.replace("PLANT", f"sim_planted({number(p)})"))
     with open(out, "w") as f:
-        f.write("extern int sim_plant;\n" + text)
+        f.write("extern int sim_plant;\nstatic inline int sim_planted(int n) { return sim_plant == n; }\n" + text)
 
 
 def place_is_gone(p):
