@@ -148,7 +148,7 @@ def memif_streams(world):
 def memif_impaired(world):
     """loss, duplicates and damage of a bad wire are what the receiver says they are"""
     rx = receiver(world)
-    tx = sender(world, "--dst", "10.9.0.1", "--rate", "max", "--count", 10000, "--size", 100, "--impair",
+    tx = sender(world, "--dst", "10.9.0.1", "--rate", "max", "--count", 10000, "--size", 100, "--linger", "1", "--impair",
                 "loss=5%,dup=2%,corrupt=1%,seed=7")
     received = end(world, rx)["received"]
     check(tx["sent"]["frames"] == 10000, f"sent {tx['sent']}")
