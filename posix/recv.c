@@ -143,6 +143,23 @@ static ssize_t datagram_recvfrom(struct engine *e, struct sock *s, const struct 
     return (flags & MSG_TRUNC) != 0 ? r : (ssize_t)copied;
 }
 
+/* ---- control messages ---- */
+
+/* The only one of a call; MSG_CTRUNC where there is no room for it (recvmsg(2)). */
+static void put_control(struct msghdr *msg, size_t room, int level, int type, const void *data, size_t size)
+{
+    if (msg->msg_control == NULL || room < CMSG_SPACE(size)) {
+        msg->msg_flags |= MSG_CTRUNC;
+        return;
+    }
+    struct cmsghdr *c = msg->msg_control;
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(c), data, size);
+    msg->msg_controllen = CMSG_SPACE(size);
+}
+
 /* ---- the error queue (ip(7), IP_RECVERR) ---- */
 
 /* struct sock_extended_err and the address of who sent the message, as recvmsg(2) hands them over. */
@@ -158,16 +175,7 @@ static void put_recverr(struct msghdr *msg, size_t room, const struct udp_error_
                      .ee_info = info->info}};
     socklen_t len = sizeof(data.offender);
     sockaddr_write((struct sockaddr *)&data.offender, &len, &info->offender, 0);
-    if (msg->msg_control == NULL || room < CMSG_SPACE(sizeof(data))) {
-        msg->msg_flags |= MSG_CTRUNC;
-        return;
-    }
-    struct cmsghdr *c = msg->msg_control;
-    c->cmsg_level = IPPROTO_IP;
-    c->cmsg_type = IP_RECVERR;
-    c->cmsg_len = CMSG_LEN(sizeof(data));
-    memcpy(CMSG_DATA(c), &data, sizeof(data));
-    msg->msg_controllen = CMSG_SPACE(sizeof(data));
+    put_control(msg, room, IPPROTO_IP, IP_RECVERR, &data, sizeof(data));
 }
 
 /* Never waits. A stream has no such queue: its errors come from the calls themselves. */
@@ -231,16 +239,7 @@ static void put_inq(struct engine *e, const struct sock *s, struct msghdr *msg, 
     int left = (int)tcp_inq(s->tcb);
     if ((tcp_poll(engine_tcp(e), s->tcb) & EPOLLRDHUP) != 0)
         left++;
-    if (msg->msg_control == NULL || room < CMSG_SPACE(sizeof(left))) {
-        msg->msg_flags |= MSG_CTRUNC;
-        return;
-    }
-    struct cmsghdr *c = msg->msg_control;
-    c->cmsg_level = IPPROTO_TCP;
-    c->cmsg_type = TCP_CM_INQ;
-    c->cmsg_len = CMSG_LEN(sizeof(left));
-    memcpy(CMSG_DATA(c), &left, sizeof(left));
-    msg->msg_controllen = CMSG_SPACE(sizeof(left));
+    put_control(msg, room, IPPROTO_TCP, TCP_CM_INQ, &left, sizeof(left));
 }
 
 static ssize_t sock_recvv(struct engine *e, int fd, struct msghdr *msg, int n, int flags)
