@@ -136,7 +136,10 @@ static void probing_answered(struct tcp *t, struct tcb *tcb)
 
 static void space_freed(struct tcp *t, struct tcb *tcb, bool was_writeable)
 {
-    if ((!was_writeable || tcb_is(tcb, TCB_NO_SPACE)) && snd_room_writeable(t, tcb)) {
+    if (was_writeable && !tcb_is(tcb, TCB_NO_SPACE))
+        return;
+    snd_room_expand(t, tcb); /* with the congestion window as this ACK has left it */
+    if (snd_room_writeable(t, tcb)) {
         tcb->flags &= ~TCB_NO_SPACE;
         tcb_notify(t, tcb, EPOLLOUT);
     }
@@ -156,7 +159,6 @@ static void ack_advance(struct tcp *t, struct tcb *tcb, struct ack_event *e, str
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
-    snd_room_expand(t, tcb);
 }
 
 void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
@@ -216,7 +218,6 @@ void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
-    snd_room_expand(t, tcb);
     window_confirm(tcb, v);
     e.rtt_us = ack_measure(t, tcb, &e, rtt);
     if (congestion_wants_acks(tcb))

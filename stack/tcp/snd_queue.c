@@ -9,6 +9,8 @@
 #include "tcp/snd_room.h"
 #include "tcp/tcp_private.h"
 
+#define ROOM_MAX 127u /* of snd_rec.room_after */
+
 static uint16_t charge_of(const struct rte_mbuf *seg)
 {
     return (uint16_t)((sizeof *seg + seg->buf_len + SND_CHARGE_UNIT - 1) / SND_CHARGE_UNIT);
@@ -212,22 +214,45 @@ static uint32_t write_segment(struct tcp *t, struct tcb *tcb, const void *src, u
     return len;
 }
 
+/* A record that is full costs no longer all that its buffers could hold. */
+static void rec_recharge(struct tcb *tcb, struct snd_rec *r, uint32_t burst)
+{
+    uint32_t pinned = r->charge * SND_CHARGE_UNIT;
+    uint32_t units = snd_room_charge(r->len, pinned, burst) / SND_CHARGE_UNIT;
+    if (units >= r->charge)
+        return;
+    tcb->sndq_charge -= (r->charge - units) * SND_CHARGE_UNIT;
+    r->charge = (uint16_t)units;
+}
+
+/* A record for another segment, when there is room for it; NULL: none, *err says why. */
+static struct snd_rec *rec_open_next(struct tcp *t, struct tcb *tcb, uint32_t burst, int *err)
+{
+    uint32_t room = tcb->sndq_unsent != 0 ? snd_rec_at(t, tcb->sndq_tail)->room_after : 0;
+    if (room == 0)
+        room = RTE_MIN(snd_room_grant(t, tcb, burst), ROOM_MAX);
+    *err = -EAGAIN;
+    if (room == 0)
+        return NULL;
+    uint32_t i = rec_append(t, tcb);
+    *err = -ENOBUFS;
+    if (i == 0)
+        return NULL;
+    struct snd_rec *r = snd_rec_at(t, i);
+    r->room_after = (uint8_t)(room - 1) & ROOM_MAX;
+    return r;
+}
+
 static size_t write_any(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, size_t total,
                         int *err)
 {
     struct iov_cursor c = {.iov = iov, .n = n};
+    uint32_t burst = snd_room_burst(tcb);
     size_t done = 0;
-    *err = -EAGAIN;
     while (done < total) {
         struct snd_rec *r = rec_open(t, tcb);
-        if (r == NULL) {
-            if (!snd_room_any(t, tcb))
-                return done;
-            uint32_t i = rec_append(t, tcb);
-            if (i == 0)
-                break;
-            r = snd_rec_at(t, i);
-        }
+        if (r == NULL && (r = rec_open_next(t, tcb, burst, err)) == NULL)
+            return done;
         r->flags &= (uint8_t)~SND_PUSH;
         uint32_t want = (uint32_t)RTE_MIN(total - done, (size_t)(tcb->snd_mss - r->len));
         uint32_t got = rec_fill(t, tcb, r, &c, want);
@@ -235,11 +260,12 @@ static size_t write_any(struct tcp *t, struct tcb *tcb, const struct iovec *iov,
         if (got < want) {
             if (r->len == 0)
                 rec_free(t, tcb, tcb->sndq_tail);
-            break;
+            *err = -ENOBUFS;
+            return done;
         }
+        if (r->len >= tcb->snd_mss)
+            rec_recharge(tcb, r, burst);
     }
-    if (done < total)
-        *err = -ENOBUFS;
     return done;
 }
 

@@ -34,7 +34,8 @@ struct snd_rec {
     uint16_t off;    /* of the first byte, from m's buf_addr: what is written in front of it moves data_off */
     uint16_t charge; /* what it pins, in units of SND_CHARGE_UNIT */
     uint8_t flags;
-    bool again;                      /* in the list of what was sent again (scoreboard.h) */
+    bool again : 1;                  /* in the list of what was sent again (scoreboard.h) */
+    uint8_t room_after : 7;          /* of the last one: segments that may follow unasked (snd_room.h) */
     uint32_t again_next, again_prev; /* its links; 0: none */
 };
 
