@@ -41,6 +41,8 @@ enum stdio_result { STDIO_END = 0, STDIO_LATER = -1, STDIO_BROKEN = -2 /* errno 
 ssize_t stdio_read(void *buf, size_t len);
 /* Bytes written, STDIO_LATER or STDIO_BROKEN. */
 ssize_t stdio_write(const void *buf, size_t len);
+/* Sleeps until stdin has something (`in`) or stdout takes something (`out`), at most `ns`. */
+void stdio_wait(bool in, bool out, long ns);
 /* The reader of stdout shall see its end. */
 void stdio_end_output(void);
 

@@ -17,6 +17,15 @@ static bool ready_now(int fd, short events)
     return poll(&p, 1, 0) > 0;
 }
 
+void stdio_wait(bool in, bool out, long ns)
+{
+    struct pollfd p[2] = {{.fd = in ? STDIN_FILENO : -1, .events = POLLIN},
+                          {.fd = out ? STDOUT_FILENO : -1, .events = POLLOUT}};
+    struct timespec ts = {.tv_nsec = ns};
+
+    ppoll(p, 2, &ts, NULL);
+}
+
 ssize_t stdio_read(void *buf, size_t len)
 {
     if (!ready_now(STDIN_FILENO, POLLIN))

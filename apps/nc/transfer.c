@@ -11,6 +11,8 @@
 
 #define BUFFER        65536
 #define STDIO_NAP_MS  2 /* how long the stack may sleep while a kernel descriptor is watched as well */
+#define BRISK_NS      5000000ull /* after bytes have moved it is polled instead, for as long, */
+#define BRISK_NAP_NS  50000      /* between sleeps on the kernel's descriptors of this length */
 #define NSEC_PER_SEC  1000000000ull
 #define NSEC_PER_MSEC 1000000ull
 
@@ -189,6 +191,7 @@ static uint64_t deadline(const struct transfer *t)
     return at;
 }
 
+/* How long to wait for the link, in ms as plx_epoll_wait takes them. */
 static int nap(const struct transfer *t, bool moved, uint64_t now)
 {
     bool stdin_watched = !t->out.ended && flow_empty(&t->out);
@@ -197,6 +200,10 @@ static int nap(const struct transfer *t, bool moved, uint64_t now)
 
     if (moved)
         return 0;
+    if ((stdin_watched || stdout_watched) && now - t->moved_at < BRISK_NS) {
+        stdio_wait(stdin_watched, stdout_watched, BRISK_NAP_NS);
+        return 0;
+    }
     if (stdin_watched || stdout_watched)
         return STDIO_NAP_MS;
     if (at == UINT64_MAX)
