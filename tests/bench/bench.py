@@ -44,6 +44,7 @@ COUNTS = [
     ("connect_request_close", "connect_request_close", 2000, False, 0, 3000, None),
     ("1000_active", "1000_active", 8000, False, 0, 780, None),
 ]
+SEGMENT_FRAME, SEGMENT = 1514, 1448
 FOOTPRINTS = [("established", 512), ("half_open", 96), ("time_wait", 96)]
 
 
@@ -112,14 +113,26 @@ class Bench:
         cores = os.cpu_count() or 1
         out = subprocess.run([str(self.bin / "bench_memif"), *self.eal(min(1, cores - 1), "c"), "--", *map(str, args)],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
-        match = re.search(r"^(?:rtt|rate) ([\d.]+)", out.stdout, re.M)
+        match = re.search(r"^(?:rtt|rate|frames \d+ rate) ([\d.]+)", out.stdout, re.M)
         if out.returncode != 0 or not match:
             raise SystemExit(f"bench_memif {' '.join(map(str, args))}:\n{out.stdout}{out.stderr}")
         return float(match.group(1))
 
+    def server(self, what, socket):
+        return Server([str(self.bin / "bench_memif"), *self.eal(0, "s"), "--", what, socket], "ready")
+
     def bare(self, socket, times, *conns):
-        with Server([str(self.bin / "bench_memif"), *self.eal(0, "s"), "--", "server", socket], "ready"):
+        with self.server("server", socket):
             return self.client("bare", socket, times, *conns)
+
+    def bulk_bare(self, socket, times):
+        with self.server("reader", socket):
+            return self.client("flood", socket, times, SEGMENT_FRAME)
+
+    def bulk(self, socket, times):
+        with Server(["taskset", "-c", "0", str(self.apps / "plx-bench"), "serve", "--dev", f"memif:{socket},server", "--ip",
+                     "10.0.0.1/16", "--sink", "7", "--set", "idle=spin"], "plx: ready"):
+            return self.client("bulk", socket, times)
 
     def echo(self, socket):
         return Server(["taskset", "-c", "0", str(self.apps / "plx-echo"), "--dev", f"memif:{socket},server", "--ip",
@@ -146,7 +159,7 @@ class Bench:
     def rtt(self):
         rounds = 15 if self.full else 5
         seen = {key: [] for key in ("memif", "bare", "memif_both", "kernel")}
-        rate = {key: [] for key in ("memif", "bare")}
+        rate = {key: [] for key in ("memif", "bare", "bulk", "bulk_bare")}
         with tempfile.TemporaryDirectory(prefix="plx-bench-") as folder:
             for number in range(rounds):  # interleaved: what disturbs the machine disturbs them all
                 socket = f"{folder}/{number}"
@@ -156,6 +169,8 @@ class Bench:
                 seen["kernel"].append(self.kernel(20_000))
                 rate["bare"].append(self.bare(socket + "c", 1_000_000, 32))
                 rate["memif"].append(self.pollux(socket + "q", 300_000, 32))
+                rate["bulk_bare"].append(self.bulk_bare(socket + "e", 2_000_000))
+                rate["bulk"].append(self.bulk(socket + "f", 2_000_000))
         medians = {key: statistics.median(values) for key, values in seen.items()}
         self.put("rtt_us_memif", round(medians["memif"], 3))
         self.put("rtt_us_bare", round(medians["bare"], 3))
@@ -166,7 +181,9 @@ class Bench:
         self.put("requests_per_second_32", round(rates["memif"]))
         self.put("frames_per_second_32_bare", round(rates["bare"]))
         self.put("rate_ratio_32_to_bare", round(rates["memif"] / rates["bare"], 3), 0.45)
-
+        self.put("bulk_gbit_per_second", round(rates["bulk"] * SEGMENT * 8 / 1e9, 2))
+        self.put("bulk_gbit_per_second_bare", round(rates["bulk_bare"] * SEGMENT * 8 / 1e9, 2))
+        self.put("rate_ratio_bulk_to_bare", round(rates["bulk"] / rates["bulk_bare"], 3), 0.9)
 
     # ---- loads ----
 

@@ -5,11 +5,14 @@
  *     bench_memif EAL-ARGS -- server SOCKET            sends every frame back, its addresses swapped
  *     bench_memif EAL-ARGS -- bare SOCKET TIMES        frames of 130 B to that server and back
  *     bench_memif EAL-ARGS -- sink SOCKET              takes frames and frees them, one way
- *     bench_memif EAL-ARGS -- flood SOCKET TIMES SIZE  frames of SIZE bytes to that
+ *     bench_memif EAL-ARGS -- reader SOCKET            sums and copies their payload first, as a socket must
+ *     bench_memif EAL-ARGS -- flood SOCKET TIMES SIZE  frames of SIZE bytes to one of these
  *     bench_memif EAL-ARGS -- tcp SOCKET TIMES [CONNS] 64 B requests over TCP to an echo server
+ *     bench_memif EAL-ARGS -- bulk SOCKET TIMES        full segments over TCP to a server that reads them
  *
- * flood and sink print "frames N rate FRAMES_PER_SECOND"; the other clients print "rtt MEDIAN P99 MEAN" (one
- * at a time), or "rate REQUESTS_PER_SECOND" (CONNS of them, each with one request under way). */
+ * bulk, flood, reader and sink print "frames N rate FRAMES_PER_SECOND"; the other clients print "rtt MEDIAN
+ * P99 MEAN" (one at a time), or "rate REQUESTS_PER_SECOND" (CONNS of them, each with one request under way).
+ */
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -20,6 +23,7 @@
 
 #include "peer.h"
 #include "samples.h"
+#include "wire/checksum.h"
 
 #define BURST      32
 #define RING       1024
@@ -150,7 +154,22 @@ static void one_way_print(uint64_t frames, uint64_t from, uint64_t to)
            to > from ? (double)frames / ((double)(to - from) / 1e9) : 0);
 }
 
-static int sink(void)
+/* What a socket does at least to each payload: add it up, and copy it to where the reader wants it. */
+static void read_payload(const struct rte_mbuf *m)
+{
+    static uint8_t to[65536];
+    static uint32_t at;
+    static volatile uint16_t wanted __attribute__((unused)); /* or the sum is left out */
+    uint32_t len = m->data_len > PEER_HEADERS ? m->data_len - PEER_HEADERS : 0;
+    const uint8_t *payload = rte_pktmbuf_mtod_offset(m, const uint8_t *, PEER_HEADERS);
+
+    wanted = checksum_finish(checksum_partial(payload, len));
+    at = at + len <= sizeof(to) ? at : 0;
+    memcpy(to + at, payload, len);
+    at += len;
+}
+
+static int sink(bool read)
 {
     struct rte_mbuf *pkts[BURST];
     uint64_t frames = 0, from = 0, to = 0;
@@ -163,6 +182,8 @@ static int sink(void)
         to = clock_ns();
         from = from == 0 ? to : from;
         frames += n;
+        for (uint16_t i = 0; i < n && read; i++)
+            read_payload(pkts[i]);
         rte_pktmbuf_free_bulk(pkts, n);
     }
     one_way_print(frames, from, to);
@@ -293,7 +314,54 @@ static void tcp_connect(uint32_t conns)
         put_segment(&m, &n, i, PEER_SYN, 0);
         send_all(&m, 1);
     }
-    tcp_turns_until(WARM_UP + conns);
+}
+
+/* ---- a stream ---- */
+
+#define SEGMENT 1448
+
+static uint32_t stream_una, stream_wnd; /* what the server has acknowledged, and lets come */
+
+static void stream_acks(void)
+{
+    struct rte_mbuf *in[BURST], *out[BURST];
+    uint16_t n_out = 0, n = rte_eth_rx_burst(port, 0, in, BURST);
+    for (uint16_t i = 0; i < n; i++) {
+        const uint8_t *frame = rte_pktmbuf_mtod(in[i], const uint8_t *);
+        if (!peer_window(&peer, frame, in[i]->data_len, &stream_una, &stream_wnd))
+            n_out += tcp_answer(in[i], out + n_out);
+    }
+    rte_pktmbuf_free_bulk(in, n);
+    send_all(out, n_out);
+}
+
+/* As little as a sender of TCP can do: what flood does, and the sequence number and checksum changed. */
+static int bulk(unsigned times)
+{
+    static uint8_t frame[PEER_FRAME_MAX];
+    struct rte_mbuf *pkts[BURST];
+    wait_for_link();
+    tcp_connect(1);
+    while (peer.conn[0].rcv_nxt == 0 && !stop)
+        tcp_turn();
+    stream_una = peer.conn[0].snd_nxt;
+    uint16_t size = peer_segment(&peer, 0, PEER_ACK, SEGMENT, frame);
+    uint32_t next = stream_una, end = next + times * SEGMENT;
+    uint64_t start = clock_ns();
+    for (unsigned spins = 0; stream_una != end && !stop; spins++) {
+        uint16_t n = 0;
+        for (; n < BURST && next != end && next + SEGMENT - stream_una <= stream_wnd; n++, next += SEGMENT) {
+            pkts[n] = buffer(size);
+            peer_segment_at(frame, next);
+            memcpy(rte_pktmbuf_mtod(pkts[n], void *), frame, size);
+        }
+        send_all(pkts, n);
+        stream_acks();
+        if ((spins & 0xfffff) == 0xfffff && clock_ns() - start > 20 * (uint64_t)PATIENCE)
+            die("the server has stopped reading");
+    }
+    one_way_print(times, start, clock_ns());
+    return 0;
 }
 
 /* ---- measuring ---- */
@@ -326,8 +394,10 @@ static int measure(const char *what, unsigned times, unsigned conns)
 {
     bool tcp = strcmp(what, "tcp") == 0;
     wait_for_link();
-    if (tcp)
+    if (tcp) {
         tcp_connect(conns > 0 ? conns : 1);
+        tcp_turns_until(WARM_UP + (conns > 0 ? conns : 1));
+    }
     if (conns > 0)
         printf("rate %.0f\n", tcp ? tcp_rate(times) : bare_rate(times, conns));
     else
@@ -343,18 +413,22 @@ int main(int argc, char **argv)
     argc -= used;
     argv += used;
     if (argc < 3)
-        die("usage: bench_memif EAL-ARGS -- server|sink|bare|flood|tcp SOCKET [TIMES [CONNS or SIZE]]");
+        die("usage: bench_memif EAL-ARGS -- server|sink|reader|bare|flood|tcp|bulk SOCKET [TIMES [CONNS or "
+            "SIZE]]");
     struct sigaction sa = {.sa_handler = on_signal};
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &sa, NULL);
-    bool is_sink = strcmp(argv[1], "sink") == 0, server = is_sink || strcmp(argv[1], "server") == 0;
-    open_wire(argv[2], server);
+    const char *what = argv[1];
+    bool reads = strcmp(what, "reader") == 0, sinks = reads || strcmp(what, "sink") == 0;
+    bool serves = strcmp(what, "server") == 0;
+    open_wire(argv[2], sinks || serves);
     unsigned times = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 100000;
     unsigned conns = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 0;
-    int rc = is_sink                         ? sink()
-             : server                        ? serve()
-             : strcmp(argv[1], "flood") == 0 ? flood(times, (uint16_t)(conns > 0 ? conns : 64))
-                                             : measure(argv[1], times, conns);
+    int rc = sinks                        ? sink(reads)
+             : serves                     ? serve()
+             : strcmp(what, "bulk") == 0  ? bulk(times)
+             : strcmp(what, "flood") == 0 ? flood(times, (uint16_t)(conns > 0 ? conns : 64))
+                                          : measure(what, times, conns);
     fflush(stdout);
     rte_eth_dev_stop(port);
     rte_eth_dev_close(port);

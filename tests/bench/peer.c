@@ -118,8 +118,18 @@ uint16_t peer_segment(struct peer *p, uint32_t i, uint8_t flags, uint16_t payloa
     return (uint16_t)(OFF_TCP + tcp_len);
 }
 
-/* The timestamps option, wherever it stands. */
-static void take_timestamp(struct peer_conn *c, const uint8_t *o, unsigned n)
+void peer_segment_at(uint8_t *frame, uint32_t seq)
+{
+    uint8_t *tcp = frame + OFF_TCP;
+    uint32_t was = get32(tcp + 4);
+    uint32_t sum = (uint16_t)~get16(tcp + 16);
+    sum += (uint16_t) ~(was >> 16) + (uint32_t)(uint16_t)~was + (seq >> 16) + (seq & 0xffff);
+    put16(tcp + 16, fold(sum)); /* RFC 1624 equation 3 */
+    put32(tcp + 4, seq);
+}
+
+/* The timestamps option, wherever it stands; and the server's window scale. */
+static void take_options(struct peer *p, struct peer_conn *c, const uint8_t *o, unsigned n)
 {
     for (unsigned at = 0; at < n && o[at] != 0;) {
         if (o[at] == 1) {
@@ -130,6 +140,8 @@ static void take_timestamp(struct peer_conn *c, const uint8_t *o, unsigned n)
             return;
         if (o[at] == 8 && at + 10 <= n)
             c->ts_recent = get32(o + at + 2);
+        if (o[at] == 3)
+            p->server_shift = o[at + 2];
         at += o[at + 1];
     }
 }
@@ -148,13 +160,23 @@ bool peer_input(struct peer *p, const uint8_t *frame, uint16_t len, uint32_t *i)
     uint32_t seq = get32(tcp + 4);
     uint8_t flags = tcp[13];
     c->flags |= flags;
-    take_timestamp(c, tcp + 20, header - 20);
+    take_options(p, c, tcp + 20, header - 20);
     if (flags & PEER_SYN)
         c->rcv_nxt = seq + 1;
     else if (seq == c->rcv_nxt) {
         c->rcv_nxt += payload + ((flags & PEER_FIN) != 0);
         c->received += payload;
     }
+    return true;
+}
+
+bool peer_window(const struct peer *p, const uint8_t *frame, uint16_t len, uint32_t *una, uint32_t *wnd)
+{
+    const uint8_t *ip = frame + OFF_IP, *tcp = frame + OFF_TCP;
+    if (len < OFF_TCP + 20 || get16(frame + 12) != 0x0800 || ip[9] != 6 || tcp[13] != PEER_ACK)
+        return false;
+    *una = get32(tcp + 8);
+    *wnd = (uint32_t)get16(tcp + 14) << p->server_shift;
     return true;
 }
 

@@ -28,8 +28,9 @@ struct peer_conn {
 struct peer {
     uint8_t server_mac[6];
     uint8_t mac[6];
-    bool checksum; /* fill in the TCP checksum; else the receiver is told that it is good */
-    uint32_t ts;   /* what TSval says, ms */
+    uint8_t server_shift; /* of the windows that the server announces */
+    bool checksum;        /* fill in the TCP checksum; else the receiver is told that it is good */
+    uint32_t ts;          /* what TSval says, ms */
     uint32_t n;
     struct peer_conn *conn; /* index <-> address and port */
 };
@@ -38,9 +39,15 @@ struct peer {
  * left as it is in the frame: clear it once. Returns the frame's length. */
 uint16_t peer_segment(struct peer *p, uint32_t i, uint8_t flags, uint16_t payload, uint8_t *frame);
 
+/* Makes a segment with data that peer_segment has written the one at sequence number `seq`. */
+void peer_segment_at(uint8_t *frame, uint32_t seq);
+
 /* What the server sent. A TCP segment: true and the connection's index; its acknowledgement and data
  * are noted there. Else false: an ARP request (then peer_arp_reply answers it) or something unknown. */
 bool peer_input(struct peer *p, const uint8_t *frame, uint16_t len, uint32_t *i);
+/* A segment of the server's without data, for a client that streams: what it acknowledges and how much it
+ * lets come from there. False, and nothing noted, for anything else. */
+bool peer_window(const struct peer *p, const uint8_t *frame, uint16_t len, uint32_t *una, uint32_t *wnd);
 /* Turns an ARP request of the server into our answer: its length, 0 when it is none. */
 uint16_t peer_arp_reply(const struct peer *p, const uint8_t *request, uint16_t len, uint8_t *frame);
 /* Who has the server's address? The other way round: for a wire whose server answers. */
