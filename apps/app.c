@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,6 +328,32 @@ int app_start(const struct app *app, int argc, char **argv, int (*check)(int n, 
     if (app->init != NULL)
         return app->init(&argc, argv);
     return plx_init(&argc, argv) < 0 ? plx_exit_code(errno) : 0;
+}
+
+/* ---- a server's run ---- */
+
+static atomic_int not_ready; /* workers */
+
+int app_serve(const struct app *app, const struct app_server *server, void **servers)
+{
+    *servers = calloc((size_t)server->workers, server->size);
+    if (*servers == NULL)
+        return app_failed(app, "out of memory");
+    atomic_store(&not_ready, server->workers);
+    plx_handle_signals();
+    int rc = server->run(server->serve, NULL);
+    if (rc == 0)
+        server->totals();
+    else if (rc < 0)
+        rc = app_failed(app, "the workers did not start: %s", strerror(errno));
+    free(*servers);
+    *servers = NULL;
+    return rc;
+}
+
+bool app_all_ready(void)
+{
+    return atomic_fetch_sub(&not_ready, 1) == 1;
 }
 
 /* ---- small things ---- */

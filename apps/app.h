@@ -4,6 +4,7 @@
 #define APP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum app_exit { APP_OK = 0, APP_FAILED = 1, APP_USAGE = 2 };
@@ -45,6 +46,21 @@ struct app {
  * program with wires: a mistake is told before any wire is opened. 0, or the exit code after a message; then
  * nothing is left to clean up. */
 int app_start(const struct app *app, int argc, char **argv, int (*check)(int n, char **operands));
+
+/* The main part of a server: an object of `size` zeroed bytes for each of `workers` in *servers, SIGINT and
+ * SIGTERM end it, `run` (plx_run, or what does the same on another stack) calls serve(NULL) on every worker,
+ * totals() tells what was done after a clean end; then the objects are freed. An exit code, after a message.
+ */
+struct app_server {
+    size_t size;
+    int workers;
+    int (*run)(int (*fn)(void *arg), void *arg);
+    int (*serve)(void *arg);
+    void (*totals)(void);
+};
+int app_serve(const struct app *app, const struct app_server *server, void **servers);
+/* Called once by each worker of app_serve when it is ready: true for the last of them, who says so. */
+bool app_all_ready(void);
 
 /* One line on stderr, "NAME: ...". Returns the exit code that goes with it. */
 int app_usage_error(const struct app *app, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

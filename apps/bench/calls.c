@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -25,11 +23,6 @@ static int pollux_unacknowledged(int fd)
     int n = 0;
 
     return plx_ioctl(fd, SIOCOUTQ, &n) < 0 ? -1 : n;
-}
-
-static void pollux_handle_signals(void)
-{
-    plx_handle_signals();
 }
 
 const struct calls calls_pollux = {
@@ -53,9 +46,6 @@ const struct calls calls_pollux = {
     .run = plx_run,
     .workers = plx_workers,
     .worker_id = plx_worker_id,
-    .handle_signals = pollux_handle_signals,
-    .stop = plx_stop,
-    .stopping = plx_stopping,
 };
 
 /* ---- the kernel ---- */
@@ -68,7 +58,6 @@ struct kernel_thread {
 };
 
 static int kernel_threads = 1;
-static atomic_int kernel_stopped;
 static __thread int kernel_id = -1;
 
 static int kernel_bind(int fd, const struct sockaddr *addr, socklen_t len)
@@ -120,33 +109,10 @@ static int kernel_worker_id(void)
     return kernel_id;
 }
 
-static void kernel_stop(void)
-{
-    atomic_store(&kernel_stopped, 1);
-}
-
-static int kernel_stopping(void)
-{
-    return atomic_load_explicit(&kernel_stopped, memory_order_relaxed);
-}
-
 /* The loops look at the flag each 100 ms at the latest, so no thread needs to be interrupted. */
-static void on_signal(int number)
-{
-    kernel_stop();
-}
-
-static void kernel_handle_signals(void)
-{
-    struct sigaction on = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-    sigaction(SIGINT, &on, NULL);
-    sigaction(SIGTERM, &on, NULL);
-}
-
 static int kernel_epoll_wait(int epoll, struct epoll_event *events, int max, int timeout_ms)
 {
-    if (kernel_stopping()) {
+    if (plx_stopping()) {
         errno = EINTR;
         return -1;
     }
@@ -160,7 +126,7 @@ static void *kernel_thread(void *arg)
     kernel_id = t->id;
     t->result = t->fn(t->arg);
     if (t->result != 0)
-        kernel_stop();
+        plx_stop();
     return NULL;
 }
 
@@ -175,7 +141,7 @@ static int kernel_run(int (*fn)(void *arg), void *arg)
         t[made] = (struct kernel_thread){.id = made, .fn = fn, .arg = arg};
         int err = pthread_create(&t[made].thread, NULL, kernel_thread, &t[made]);
         if (err != 0) {
-            kernel_stop();
+            plx_stop();
             errno = err;
             result = -1;
             break;
@@ -211,9 +177,6 @@ const struct calls calls_kernel = {
     .run = kernel_run,
     .workers = kernel_workers,
     .worker_id = kernel_worker_id,
-    .handle_signals = kernel_handle_signals,
-    .stop = kernel_stop,
-    .stopping = kernel_stopping,
 };
 
 void calls_kernel_workers(uint32_t n)

@@ -34,9 +34,6 @@ struct calls {
     int (*run)(int (*fn)(void *arg), void *arg);
     int (*workers)(void);
     int (*worker_id)(void);
-    void (*handle_signals)(void);
-    void (*stop)(void); /* any thread: epoll_wait fails with EINTR from now on */
-    int (*stopping)(void);
 };
 
 extern const struct calls calls_pollux, calls_kernel;

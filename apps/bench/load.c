@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The loop of a worker: connections are opened, requests leave when they are due, answers are counted. */
+#include <plx_run.h>
+
 #include "bench/load.h"
 
 #include <errno.h>
@@ -438,7 +440,7 @@ static int load_loop(struct load *l)
             load_slow_tick(l, now);
         }
         int n = l->calls->epoll_wait(l->epoll, events, EVENTS, load_patience(l, now));
-        if (n < 0 && (errno != EINTR || l->calls->stopping())) {
+        if (n < 0 && (errno != EINTR || plx_stopping())) {
             if (errno == EINTR)
                 atomic_store(&bench_clock.interrupted, true);
             rc = errno == EINTR ? 0 : app_failed(config.app, "epoll_wait: %s", strerror(errno));

@@ -38,7 +38,7 @@ static int load_main(void)
     if (rc == 0) {
         result_memory_before = result_memory(false);
         atomic_store(&bench_clock.ramping, (unsigned)config.calls->workers());
-        config.calls->handle_signals();
+        plx_handle_signals();
         rc = config.calls->run(worker, NULL);
         if (rc < 0)
             rc = app_failed(config.app, "the workers did not start: %s", strerror(errno));

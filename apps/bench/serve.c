@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `plx-bench serve`: one event loop a worker, a few bytes of state a connection. */
+#include <plx_run.h>
+
 #include "bench/serve.h"
 
 #include <errno.h>
@@ -49,7 +51,6 @@ struct server {
 struct serve_config serve_config = {.backlog = 4096};
 const char *const service_name[SERVICES] = {"rr", "stream", "sink", "http", "udp"};
 static struct server *servers;
-static atomic_int starting;
 
 static const struct calls *calls(void)
 {
@@ -371,7 +372,7 @@ static void ready(void)
 {
     const char *comma = "";
 
-    if (atomic_fetch_sub(&starting, 1) != 1)
+    if (!app_all_ready())
         return;
     printf("plx: ready, serving ");
     for (int k = 0; k < SERVICES; k++) {
@@ -424,7 +425,7 @@ static void server_loop(struct server *s)
     for (;;) {
         int wait = config.spin ? 0 : serve_config.stall_ms != 0 ? 1 : serve_config.verbose ? 100 : -1;
         int n = calls()->epoll_wait(s->epoll, events, EVENTS, wait);
-        if (n < 0 && (errno != EINTR || calls()->stopping()))
+        if (n < 0 && (errno != EINTR || plx_stopping()))
             return;
         for (int i = 0; i < n; i++) {
             int fd = events[i].data.fd;
@@ -487,16 +488,8 @@ static void totals_print(void)
 
 int serve_main(void)
 {
-    servers = calloc((size_t)calls()->workers(), sizeof(*servers));
-    if (servers == NULL)
-        return app_failed(config.app, "out of memory");
-    atomic_store(&starting, calls()->workers());
-    calls()->handle_signals();
-    int rc = calls()->run(serve, NULL);
-    if (rc == 0)
-        totals_print();
-    else if (rc < 0)
-        rc = app_failed(config.app, "the workers did not start: %s", strerror(errno));
-    free(servers);
-    return rc;
+    const struct app_server server = {sizeof(*servers), calls()->workers(), calls()->run, serve,
+                                      totals_print};
+
+    return app_serve(config.app, &server, (void **)&servers);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* plx-echo: the small services of inetd on Pollux, and the first program to try a wire with. */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,6 @@ enum { MODE_EPOLL };
 static struct echo_config config = {.backlog = 4096};
 static uint32_t mode = MODE_EPOLL;
 static struct server *servers; /* one per worker */
-static atomic_int starting;    /* workers that are not ready yet */
 
 static const struct app_option options[] = {
     {0, "tcp", "PORT", "echo over TCP (RFC 862)", APP_NUMBER, &config.tcp_port[SERVICE_ECHO], 1, 65535, NULL},
@@ -83,7 +81,7 @@ static void ready(void)
     static const char *const name[SERVICES] = {"echo", "discard", "daytime", "chargen"};
     const char *comma = "";
 
-    if (atomic_fetch_sub(&starting, 1) != 1)
+    if (!app_all_ready())
         return;
     printf("plx: ready, serving ");
     for (int i = 0; i < SERVICES; i++)
@@ -126,22 +124,6 @@ static void totals_print(void)
     fflush(stdout);
 }
 
-static int run(void)
-{
-    servers = calloc((size_t)plx_workers(), sizeof(*servers));
-    if (servers == NULL)
-        return app_failed(&app, "out of memory");
-    atomic_store(&starting, plx_workers());
-    plx_handle_signals();
-    int rc = plx_run(serve, NULL);
-    if (rc == 0)
-        totals_print();
-    else if (rc < 0)
-        rc = app_failed(&app, "the workers did not start: %s", strerror(errno));
-    free(servers);
-    return rc;
-}
-
 static int check(int n, char **operands)
 {
     if (n > 0)
@@ -155,7 +137,8 @@ int main(int argc, char **argv)
 
     if (rc != 0)
         return rc;
-    rc = run();
+    const struct app_server server = {sizeof(*servers), plx_workers(), plx_run, serve, totals_print};
+    rc = app_serve(&app, &server, (void **)&servers);
     plx_fini();
     return rc;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* plx-httpd: a folder of files over HTTP. */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,6 @@ static struct httpd_config config = {.index = "index.html",
                                      .send_s = 30,
                                      .max_connections = 100000};
 static struct server *servers; /* one per worker */
-static atomic_int starting;
 
 static const struct app_option options[] = {
     {'p', "port", "PORT", "TCP port (default 80)", APP_NUMBER, &config.port, 1, 65535, NULL},
@@ -74,7 +72,7 @@ static const struct app app = {
 /* Called by every worker; the last one says so. */
 static void ready(void)
 {
-    if (atomic_fetch_sub(&starting, 1) != 1)
+    if (!app_all_ready())
         return;
     printf("plx: ready, serving %s on TCP port %u with %d worker%s\n", config.root, config.port,
            plx_workers(), plx_workers() == 1 ? "" : "s");
@@ -120,22 +118,6 @@ static void totals_print(void)
     fflush(stdout);
 }
 
-static int run(void)
-{
-    servers = calloc((size_t)plx_workers(), sizeof(*servers));
-    if (servers == NULL)
-        return app_failed(&app, "out of memory");
-    atomic_store(&starting, plx_workers());
-    plx_handle_signals();
-    int rc = plx_run(serve, NULL);
-    if (rc == 0)
-        totals_print();
-    else if (rc < 0)
-        rc = app_failed(&app, "the workers did not start: %s", strerror(errno));
-    free(servers);
-    return rc;
-}
-
 static int check(int n, char **operands)
 {
     struct stat st;
@@ -158,7 +140,8 @@ int main(int argc, char **argv)
 
     if (rc != 0)
         return rc;
-    rc = run();
+    const struct app_server server = {sizeof(*servers), plx_workers(), plx_run, serve, totals_print};
+    rc = app_serve(&app, &server, (void **)&servers);
     plx_fini();
     return rc;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <plx_run.h>
+
 #include "app.h"
 #include "wire/wire.h"
 
@@ -74,13 +76,6 @@ static int operands_check(int n, char **operands)
     return 0;
 }
 
-static void on_signal(int sig)
-{
-    wire.stop = 1;
-    worker_eal_wake_all(wire.eal);
-    signal(sig, SIG_DFL); /* a second one kills */
-}
-
 int main(int argc, char **argv)
 {
     options_init(&common);
@@ -88,9 +83,7 @@ int main(int argc, char **argv)
     if (rc != 0)
         return rc;
 
-    const struct sigaction act = {.sa_handler = on_signal};
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
+    plx_handle_signals();
     printf("plx: ready, %s <-> %s, %s\n", wire.end[0]->name, wire.end[1]->name, worker_eal_memory(wire.eal));
     fflush(stdout);
     int err = wire_run(&wire);

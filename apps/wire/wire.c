@@ -5,6 +5,8 @@
 #include <rte_mbuf.h>
 #include <string.h>
 
+#include <plx_run.h>
+
 #include "netdev/impair.h"
 
 #define WIRE_BURST    32
@@ -106,7 +108,7 @@ static int wire_loop(void *arg, uint16_t id)
     nsec_t link_at = now, stats_at = w->stats_s == 0 ? NSEC_NEVER : now + w->stats_s * NSEC_PER_SEC;
     uint64_t work = 0;
 
-    while (!w->stop) {
+    while (!plx_stopping()) { /* seen within WIRE_LINK_GAP: nothing wakes a sleeper */
         now = worker_eal_now(w->eal);
         uint16_t n = wire_carry(w, 0, now);
         n = (uint16_t)(n + wire_carry(w, 1, now));

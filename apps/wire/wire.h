@@ -3,7 +3,6 @@
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,12 +25,11 @@ struct wire {
     struct wire_flow flow[WIRE_ENDS]; /* [0]: from the first end to the second */
     bool up[WIRE_ENDS];
     uint32_t stats_s; /* a line of rates so often; 0: none */
-    volatile sig_atomic_t stop;
 };
 
 /* Opens both ends. 0, or a negative errno as worker_eal_create, with `why`. */
 int wire_open(struct wire *w, const struct options *o, char *why, size_t size);
-/* Carries packets until w->stop is set and worker_eal_wake called. 0, or a negative errno. */
+/* Carries packets until plx_stop is called. 0, or a negative errno. */
 int wire_run(struct wire *w);
 /* What passed and what did not, some lines for people. */
 void wire_summary(const struct wire *w, FILE *out);
