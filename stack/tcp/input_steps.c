@@ -89,12 +89,26 @@ static bool rst_after_fin(const struct tcb *tcb, const struct pkt *p)
            (tcb->state == TCP_S_CLOSE_WAIT || tcb->state == TCP_S_LAST_ACK || tcb->state == TCP_S_CLOSING);
 }
 
+/* Data that begins in the window and ends beyond it (no peer that keeps to the window sends that, but a
+ * device may have merged segments) is taken whole while nothing waits to be read: then there is room for
+ * one. Else it is refused whole, as Linux does: a part of what was sent in one piece helps nobody. */
+static bool fits_window(const struct tcb *tcb, const struct pkt *p)
+{
+    uint32_t left = rcv_window_left(tcb);
+    seq_t edge = tcb->rcv_nxt + left;
+    if (seq_gt(p->tcp.seq, edge))
+        return false;
+    if (p->data_len == 0 || seq_leq(p->tcp.seq + p->data_len, edge) || (p->tcp.flags & TCP_RST) != 0)
+        return true; /* a FIN may stand just beyond */
+    return left > 0 && tcb->rcvq_head == NULL;
+}
+
 /* Linux's reading of the four cases of the RFC's table: a segment that ends before what was acknowledged
- * or begins beyond the window is refused; what overlaps is trimmed when its text is taken. */
+ * or does not fit the window is refused; what was there before is trimmed when its text is taken. */
 static enum step step_sequence(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     seq_t end = p->tcp.seq + segment_space(p);
-    if (seq_geq(end, tcb->rcv_wup) && seq_leq(p->tcp.seq, tcb->rcv_nxt + rcv_window_left(tcb)))
+    if (seq_geq(end, tcb->rcv_wup) && fits_window(tcb, p))
         return STEP_NEXT;
     if ((p->tcp.flags & TCP_RST) == 0) {
         if ((p->tcp.flags & TCP_SYN) != 0)
@@ -275,35 +289,22 @@ static void text_out_of_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
     tcb_touch(t, tcb);
 }
 
-/* Cuts the segment to the window. A FIN beyond it goes with what was cut. */
-static void trim_to_window(struct tcp *t, struct tcb *tcb, struct pkt *p)
+/* Cuts off what was received before. */
+static void trim_old(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
-    if (seq_lt(p->tcp.seq, tcb->rcv_nxt)) {
-        uint32_t old = RTE_MIN(tcb->rcv_nxt - p->tcp.seq, p->data_len);
-        if (old > 0) {
-            options_quick_acks(t, tcb);
-            reassembly_duplicate(t, tcb, p->tcp.seq, p->tcp.seq + old);
-            tcb->flags |= TCB_ACK_NOW;
-            tcb_touch(t, tcb);
-        }
-        p->tcp.seq += old;
-        p->data_len -= old;
-        if (old > 0) {
-            p->m = mbuf_trim_front_take(p->m, p->data_off + old);
-            p->data_off = 0;
-        }
-    }
-    seq_t edge = tcb->rcv_nxt + rcv_window_left(tcb);
-    seq_t end = p->tcp.seq + p->data_len;
-    if (seq_gt(end, edge)) {
-        uint32_t cut = RTE_MIN(end - edge, p->data_len);
-        p->data_len -= cut;
-        p->tcp.flags &= (uint8_t)~TCP_FIN;
-        if (p->data_len > 0)
-            p->m = mbuf_trim_tail_take(p->m, cut);
-        tcb->flags |= TCB_ACK_NOW; /* it knows our window badly */
-        tcb_touch(t, tcb);
-    }
+    if (!seq_lt(p->tcp.seq, tcb->rcv_nxt))
+        return;
+    uint32_t old = RTE_MIN(tcb->rcv_nxt - p->tcp.seq, p->data_len);
+    if (old == 0)
+        return;
+    options_quick_acks(t, tcb);
+    reassembly_duplicate(t, tcb, p->tcp.seq, p->tcp.seq + old);
+    tcb->flags |= TCB_ACK_NOW;
+    tcb_touch(t, tcb);
+    p->tcp.seq += old;
+    p->data_len -= old;
+    p->m = mbuf_trim_front_take(p->m, p->data_off + old);
+    p->data_off = 0;
 }
 
 /* Nobody will read it: RFC1122-4.2.2.13, the peer shall know by a RST. */
@@ -328,7 +329,7 @@ static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
     }
     if (text_after_close(t, tcb, p))
         return STEP_END;
-    trim_to_window(t, tcb, p);
+    trim_old(t, tcb, p);
     if (p->data_len == 0)
         return STEP_NEXT;
     if (p->tcp.seq != tcb->rcv_nxt) {
@@ -351,12 +352,13 @@ static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
 /* ---- eighth: FIN ---- */
 
 /* A FIN right behind data may wait, as data does, for what the application makes of the end: most often a
- * FIN of its own, with which the ACK goes (RFC9293-3.8.6.3). After a silence it is answered at once.
+ * FIN of its own, with which the ACK goes (RFC9293-3.8.6.3). After a silence, and behind a closed window
+ * (who closed it reads slowly), it is answered at once.
  */
 static void fin_schedule_ack(struct tcp *t, struct tcb *tcb)
 {
     bool recent = tcp_msec(t->ctx->now) - tcb->last_data_rcv < t->ctx->tun->tcp_delack_ms;
-    if (!recent || tcb->rcv_nxt - tcb->rcv_wup > tcb->rcv_mss)
+    if (!recent || tcb->rcv_nxt - tcb->rcv_wup > tcb->rcv_mss || rcv_window_left(tcb) == 0)
         tcb->flags |= TCB_ACK_NOW;
     else
         timers_ack_delayed(t, tcb);
