@@ -222,11 +222,14 @@ static unsigned worker_receive(struct worker *w)
 
 /* ---- time ---- */
 
-static unsigned worker_timers(struct worker *w)
+/* A million keepalive timers may be due at once, and each asks for an answer. When the wire has more than one
+ * burst waiting, `received` says so, and fewer may fire than packets have just come in: else the answers
+ * overflow the ring, and connections that live are given up. */
+static unsigned worker_timers(struct worker *w, unsigned received)
 {
-    unsigned fired = 0;
+    unsigned fired = 0, budget = received < WORKER_RX_BURST ? WORKER_TIMER_BUDGET : WORKER_RX_BURST / 2;
     struct wheel_node *node;
-    while (fired < WORKER_TIMER_BUDGET && (node = wheel_expire(&w->ctx.wheel, w->ctx.now)) != NULL) {
+    while (fired < budget && (node = wheel_expire(&w->ctx.wheel, w->ctx.now)) != NULL) {
         fired++;
         if (node->kind == TIMER_NET)
             net_timer(&w->net, node);
@@ -287,7 +290,7 @@ unsigned worker_poll_input(struct worker *w, nsec_t now)
 {
     context_set_now(&w->ctx, now);
     unsigned done = worker_receive(w);
-    done += worker_timers(w);
+    done += worker_timers(w, done);
     worker_unreachable(w);
     worker_links(w);
     return done;
