@@ -4,8 +4,10 @@
 
     stream.py send [HOST PORT | listen PORT]              without a place: stdin, stdout
     stream.py receive SECONDS [HOST PORT | listen PORT]   prints bytes, seconds and how many chunks were wrong
+    stream.py push BYTES HOST PORT                        so many and the end; prints the seconds
 
-The receiver's clock starts with the first byte; it ends after SECONDS, or when the stream does."""
+The receiver's clock starts with the first byte; it ends after SECONDS, or when the stream does. That of push runs from
+before its SYN until the other side has closed, too."""
 
 import json
 import os
@@ -45,6 +47,19 @@ def send(place):
         pass  # the receiver has seen enough
 
 
+def push(amount, place):
+    start = time.monotonic()
+    end = socket.socket()
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+    end.connect((place[0], int(place[1])))
+    at = 0
+    while at < amount:
+        at += end.send(TWICE[at % PERIOD:at % PERIOD + min(CHUNK, amount - at)])
+    end.shutdown(socket.SHUT_WR)
+    end.recv(1)
+    print(json.dumps({"seconds": time.monotonic() - start}), flush=True)
+
+
 def receive(seconds, place):
     end = connected(place)
     buffer = bytearray(CHUNK)
@@ -72,5 +87,7 @@ def receive(seconds, place):
 if __name__ == "__main__":
     if sys.argv[1] == "send":
         send(sys.argv[2:])
+    elif sys.argv[1] == "push":
+        push(int(sys.argv[2]), sys.argv[3:])
     else:
         receive(float(sys.argv[2]), sys.argv[3:])

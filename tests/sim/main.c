@@ -4,6 +4,8 @@
  *   --hours H     until so many virtual hours have passed, at most one in each world
  *   --wall S      until so many real seconds have passed (default 20)
  *   --world S     this world alone, told at length; with --pcap PREFIX both ends are captured
+ *   --path WIRE   one transfer over a wire as --impair has it: --bytes N to the server (default 16M bytes),
+ *                 --cong NAME, --seeds N from --seed on (default 1), --trace FILE of the last one
  *   --known       the known paths with their bounds on completion time
  *   --all         go on after a failure
  *   --faults LIST worlds with these faults only (default all; none; names in scenario.c)
@@ -16,11 +18,14 @@
 #include <unistd.h>
 
 #include "known.h"
+#include "path.h"
 #include "sim.h"
 
 struct options {
     uint64_t seed, world;
     double hours, wall;
+    struct path_plan path;
+    unsigned seeds;
     bool one, known, twice, all;
     struct sim_options sim;
 };
@@ -120,6 +125,46 @@ static bool run_one(const struct options *o)
     return r.ok;
 }
 
+/* A line a seed, for programs to read. */
+static bool run_path(const struct options *o)
+{
+    bool ok = true;
+    for (unsigned i = 0; i < o->seeds && ok; i++) {
+        struct path_plan plan = o->path;
+        struct scenario sc;
+        struct sim_result r;
+        char why[200];
+        plan.seed = o->seed + i;
+        if (!path_scenario(&plan, &sc, why, sizeof(why))) {
+            fprintf(stderr, "plx-sim: --path: %s\n", why);
+            return false;
+        }
+        sim_run(&sc, &o->sim, &r);
+        ok = r.ok;
+        printf("seed %llu %s %.3f s, %llu sent again%s%s\n", (unsigned long long)plan.seed,
+               ok ? "took" : "FAIL", (double)r.traffic_time / 1e9, (unsigned long long)r.retransmissions,
+               ok ? "" : ": ", r.why);
+    }
+    return ok;
+}
+
+static bool option_path(struct options *o, const char *name, const char *value)
+{
+    if (strcmp(name, "--path") == 0)
+        o->path.wire = value;
+    else if (strcmp(name, "--bytes") == 0)
+        o->path.bytes[0] = (uint32_t)strtoul(value, NULL, 0);
+    else if (strcmp(name, "--cong") == 0)
+        o->path.cong = value;
+    else if (strcmp(name, "--seeds") == 0)
+        o->seeds = (unsigned)strtoul(value, NULL, 0);
+    else if (strcmp(name, "--trace") == 0)
+        o->sim.trace = value;
+    else
+        return false;
+    return true;
+}
+
 static bool option_value(struct options *o, const char *name, const char *value)
 {
     if (strcmp(name, "--seed") == 0)
@@ -135,7 +180,7 @@ static bool option_value(struct options *o, const char *name, const char *value)
     else if (strcmp(name, "--pcap") == 0)
         o->sim.pcap = value;
     else
-        return false;
+        return option_path(o, name, value);
     return true;
 }
 
@@ -160,16 +205,20 @@ static bool options_read(struct options *o, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.wall = 20, .sim.faults = FAULT_ALL};
+    struct options o = {.wall = 20, .sim.faults = FAULT_ALL, .seeds = 1, .path.bytes = {16u << 20}};
     if (getrandom(&o.seed, 3, 0) != 3)
         o.seed = (uint64_t)time(NULL);
     if (!options_read(&o, argc, argv)) {
         fprintf(
             stderr,
             "usage: plx-sim [--seed S] [--hours H | --wall SECONDS] [--world S [--pcap PREFIX]] [--known] "
+            "[--path WIRE [--bytes N] [--cong NAME] [--seeds N] [--trace FILE]] "
             "[--faults LIST] [--twice] [--slow-path] [--all]\n");
         return 2;
     }
-    bool ok = o.known ? known_paths_run(&o.sim) : o.one ? run_one(&o) : run_many(&o);
+    bool ok = o.path.wire != NULL ? run_path(&o)
+              : o.known           ? known_paths_run(&o.sim)
+              : o.one             ? run_one(&o)
+                                  : run_many(&o);
     return ok ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 #include "netdev/offload.h"
 #include "support/segment.h"
 #include "support/world.h"
+#include "tcp/ecn.h"
 
 #define PORT_DEPTH  2048
 #define MANGLED_MAX 1500 /* each may become 300 */
@@ -99,6 +100,18 @@ static bool is_tail(const uint8_t *ip, size_t len)
     struct segment s;
     return segment_parse(ip, len, &s) == NULL &&
            ((s.flags & SEG_FIN) != 0 || (s.len != 0 && (s.flags & SEG_PSH) != 0));
+}
+
+/* RFC3168-5: what would be dropped is marked, where it may be. */
+static void mark(struct network *n, uint8_t *ip)
+{
+    uint8_t ecn = ip[1] & IP_ECN_MASK;
+    if (ecn == IP_ECN_NOT_ECT || ecn == IP_ECN_CE || inet_fold(inet_sum(0, ip, 20)) != 0 ||
+        !chance(n, n->cfg.faults.marked))
+        return;
+    ip[1] |= IP_ECN_CE;
+    put16(ip + 10, 0);
+    put16(ip + 10, inet_fold(inet_sum(0, ip, (size_t)(ip[0] & 15) * 4)));
 }
 
 /* ---- forwarding ---- */
@@ -201,13 +214,15 @@ static void router_cut(struct network *n, struct net_port *to, const uint8_t *ip
     }
 }
 
-static void forward_ip(struct network *n, unsigned from, const uint8_t *ip, size_t len)
+static void forward_ip(struct network *n, unsigned from, uint8_t *ip, size_t len)
 {
     const struct network_faults *f = &n->cfg.faults;
     struct net_port *to = port_of_address(n, ip + 16);
     if (len < 28 || to == NULL || is_cut(n, from, to->index) || in_burst(n, to) ||
         (f->tail > 0 && is_tail(ip, len) && chance(n, f->tail)))
         return;
+    if (f->marked > 0)
+        mark(n, ip);
     bool narrow =
         f->narrow_at != 0 && n->now >= n->begin + f->narrow_at && n->now < n->begin + f->wide_at && !n->calm;
     if (from == f->hostile && from != 0 && n->mangled < MANGLED_MAX && chance(n, f->mangled)) {
@@ -228,7 +243,7 @@ static void forward_ip(struct network *n, unsigned from, const uint8_t *ip, size
 }
 
 /* ARP goes to all. */
-static void forward_frame(struct network *n, unsigned from, const uint8_t *frame, size_t len)
+static void forward_frame(struct network *n, unsigned from, uint8_t *frame, size_t len)
 {
     bool ether = n->cfg.link == NETDEV_LINK_ETHER;
     if (!ether || (len > ETHER && get16(frame + 12) == 0x0800)) {

@@ -32,6 +32,7 @@ struct network_faults {
     struct network_cut cut[NETWORK_CUTS];
     nsec_t narrow_at, wide_at; /* between them the path takes narrow_mtu; 0: always wide */
     uint16_t narrow_mtu;
+    double marked;   /* chance that a packet which says that it is ECN-capable gets a CE mark */
     bool forged;     /* every now and then what passes to port 1 is followed by a blind attacker's segment */
     uint8_t hostile; /* port; 0: none */
     double mangled;  /* chance that a segment from there is made a weapon of */

@@ -1,21 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bugs planted in copies of the stack's files, so that the simulator can show that it finds each of them. The stack
-itself carries no hook: `plants.py copy FILE OUT` writes a copy in which each plant is chosen at run time by PLX_PLANT.
+"""Bugs planted in the stack (tests/support/planting.py), one for each fault, so that the simulator can show that it finds
+each of them."""
 
-A plant whose place is gone (the code there was changed) fails the test: give it a new place, or the fault a new bug."""
-
-import os
 import re
 import subprocess
 import sys
 from collections import namedtuple
+from pathlib import Path
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import planting  # noqa: E402
 
 # A fault, the bug that shows with it, where it is planted, and how the simulator is run so that it finds the bug. The
 # world in which it was found must be in order without the bug.
-Plant = namedtuple("Plant", "fault bug file old new args")
+class Plant(namedtuple("Plant", "fault bug file old new args")):
+    @property
+    def edits(self):
+        return [(self.old, self.new)]
 
 
 def worlds(fault, hours=20):
@@ -83,33 +85,9 @@ PLANTS = [
 ]
 
 
-def number(plant):
-    return PLANTS.index(plant) + 1
-
-
-def files():
-    return sorted({p.file for p in PLANTS})
-
-
-def copy(path, out):
-    """The file with its plants; one whose place is gone is left out, and the test says so."""
-    with open(os.path.join(ROOT, path)) as f:
-        text = f.read()
-    for p in (p for p in PLANTS if p.file == path):
-        if text.count(p.old) == 1:
-            text = text.replace(p.old, p.new.replace("PLANT", f"sim_planted({number(p)})"))
-    with open(out, "w") as f:
-        f.write("extern int sim_plant;\nstatic inline int sim_planted(int n) { return sim_plant == n; }\n" + text)
-
-
-def place_is_gone(p):
-    with open(os.path.join(ROOT, p.file)) as f:
-        return f.read().count(p.old) != 1
-
-
 def run(binary, args, plant):
     """Did the simulator find something, in which world (None: not said), and what? A crash is found, too."""
-    done = subprocess.run([binary, *args], env={**os.environ, "PLX_PLANT": str(plant)}, stdout=subprocess.PIPE,
+    done = subprocess.run([binary, *args], env=planting.environment(plant), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=120)
     line = re.search(r"^(FAIL .*|.*[Aa]ssert.*|.*ERROR: .*)$", done.stdout, re.M)
     world = re.search(r"^FAIL world (\d+)", done.stdout, re.M)
@@ -118,9 +96,9 @@ def run(binary, args, plant):
 
 def check(binary, p):
     name = f"{p.fault}: {p.bug}"
-    if place_is_gone(p):
+    if planting.place_is_gone(PLANTS, p):
         return False, f"{name}: its place in {p.file} is gone, see tests/sim/plants.py"
-    found, world, said = run(binary, p.args, number(p))
+    found, world, said = run(binary, p.args, planting.number(PLANTS, p))
     if not found:
         return False, f"{name}: not found"
     blamed, _, other = run(binary, [*p.args, "--world", world] if world else p.args, 0)
@@ -131,9 +109,9 @@ def check(binary, p):
 
 def main(argv):
     if argv[0] == "files":
-        print("\n".join(files()))
+        print("\n".join(planting.files(PLANTS)))
     elif argv[0] == "copy":
-        copy(argv[1], argv[2])
+        planting.copy(PLANTS, argv[1], argv[2])
     elif argv[0] == "test":
         wanted = [p for p in PLANTS if not argv[2:] or p.fault in argv[2:]]
         failed = 0

@@ -142,6 +142,14 @@ static void draw_hostile(struct scenario *s, uint64_t *r)
         s->conn[i].hostile = s->conn[i].client == s->net.hostile;
 }
 
+static void draw_ecn(struct scenario *s, uint64_t *r)
+{
+    bool ecn = one_in(r, 3);
+    double marked = one_in(r, 3) ? world_below(r, 50000) / 1e5 : world_below(r, 3000) / 1e5;
+    s->ecn = ecn;
+    s->net.marked = ecn ? marked : 0;
+}
+
 static void draw_more(struct scenario *s, uint64_t seed)
 {
     uint64_t dice = (seed + 7) * UINT64_C(0xd1b54a32d192ed03) + 1, *r = &dice;
@@ -152,6 +160,7 @@ static void draw_more(struct scenario *s, uint64_t seed)
     for (unsigned i = 0; i < s->n_conns; i++)
         draw_more_of_conn(s, &s->conn[i], r);
     draw_hostile(s, r);
+    draw_ecn(s, r);
 }
 
 /* ---- what shall not be ---- */
@@ -160,25 +169,16 @@ static const struct {
     const char *name;
     unsigned bit;
 } faults_known[] = {
-    {"loss", FAULT_LOSS},
-    {"burst", FAULT_BURST},
-    {"tail", FAULT_TAIL},
-    {"reorder", FAULT_REORDER},
-    {"dup", FAULT_DUP},
-    {"corrupt", FAULT_CORRUPT},
-    {"delay", FAULT_DELAY},
-    {"rate", FAULT_RATE},
-    {"mtu", FAULT_MTU},
-    {"partition", FAULT_PARTITION},
-    {"clock", FAULT_CLOCK},
-    {"seq", FAULT_SEQ},
-    {"pools", FAULT_POOLS},
-    {"stall", FAULT_STALL},
-    {"ending", FAULT_ENDING},
-    {"hostile", FAULT_HOSTILE},
-    {"blind", FAULT_BLIND},
-    {"all", FAULT_ALL},
-    {"none", 0},
+    {"loss", FAULT_LOSS},     {"burst", FAULT_BURST},
+    {"tail", FAULT_TAIL},     {"reorder", FAULT_REORDER},
+    {"dup", FAULT_DUP},       {"corrupt", FAULT_CORRUPT},
+    {"delay", FAULT_DELAY},   {"rate", FAULT_RATE},
+    {"mtu", FAULT_MTU},       {"partition", FAULT_PARTITION},
+    {"clock", FAULT_CLOCK},   {"seq", FAULT_SEQ},
+    {"pools", FAULT_POOLS},   {"stall", FAULT_STALL},
+    {"ending", FAULT_ENDING}, {"hostile", FAULT_HOSTILE},
+    {"blind", FAULT_BLIND},   {"marks", FAULT_MARKS},
+    {"all", FAULT_ALL},       {"none", 0},
 };
 
 bool scenario_faults(const char *text, unsigned *faults)
@@ -249,6 +249,10 @@ static void spare(struct scenario *s, unsigned faults)
         s->start = NSEC_PER_SEC;
         s->wrap_tsval = false;
         s->n_pauses = 0;
+    }
+    if ((faults & FAULT_MARKS) == 0) {
+        s->ecn = false;
+        f->marked = 0;
     }
     if ((faults & FAULT_POOLS) == 0)
         s->pool_limit = 0;
@@ -337,6 +341,8 @@ static void print_more(const struct scenario *s, char *buf, size_t size)
     if (n + 1 < size && f->narrow_at != 0)
         n += (size_t)snprintf(buf + n, size - n, ", MTU %u from %.3f to %.3f s", f->narrow_mtu,
                               (double)f->narrow_at / 1e9, (double)f->wide_at / 1e9);
+    if (n + 1 < size && s->ecn)
+        n += (size_t)snprintf(buf + n, size - n, ", ECN, %.2f%% marked", f->marked * 100);
     if (n + 1 < size)
         snprintf(buf + n, size - n, "%s%s", f->forged ? ", a blind attacker" : "",
                  f->hostile != 0 ? ", the last host hostile" : "");

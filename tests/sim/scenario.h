@@ -31,7 +31,8 @@ enum fault {
     FAULT_ENDING = 1 << 14,   /* resets; without it all streams end in peace */
     FAULT_HOSTILE = 1 << 15,  /* one host more, whose segments are weapons */
     FAULT_BLIND = 1 << 16,    /* an attacker who does not see the connection */
-    FAULT_ALL = (1 << 17) - 1,
+    FAULT_MARKS = 1 << 17,    /* routers that mark instead of dropping, ends that agree on ECN or do not */
+    FAULT_ALL = (1 << 18) - 1,
 };
 
 enum ending {
@@ -83,6 +84,8 @@ struct scenario {
     uint32_t backlog;
     uint32_t pool_limit; /* buffers of each pool of each host; 0: plenty */
     bool sack, timestamps, wscale;
+    bool ecn;     /* clients ask for it; servers answer */
+    uint8_t cong; /* the tunable's choice */
     unsigned n_conns;
     struct conn_plan conn[SCENARIO_CONNS];
     unsigned n_datagrams; /* UDP, each way */

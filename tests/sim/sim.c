@@ -10,6 +10,7 @@
 #include "support/tee.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
+#include "trace.h"
 
 #define CHECK_MAX 64 /* rounds between looks at the control blocks, once there are many rounds */
 
@@ -23,6 +24,7 @@ struct sim {
     nsec_t begin;
     unsigned paused; /* a bit for each pause that was made */
     uint64_t blocks; /* sum over control blocks */
+    struct trace trace;
 };
 
 static bool sim_fail(struct sim *s, const char *what)
@@ -40,6 +42,9 @@ static void sim_tunables(const struct scenario *sc, struct host *h)
     h->tun.tcp_timestamps = sc->timestamps;
     h->tun.tcp_window_scaling = sc->wscale;
     h->tun.offload = sc->offload;
+    h->tun.tcp_congestion_control = sc->cong;
+    if (sc->ecn) /* else it stays 2: answer only */
+        h->tun.tcp_ecn = 1;
     h->tun.tcp_orphan_retries = 15; /* a closed socket outlasts a peer that reads slowly */
 }
 
@@ -158,6 +163,7 @@ static bool sim_each(struct world *w, void *arg)
         sim_mix_blocks(s);
     }
     sim_pause(s);
+    trace_look(&s->trace, &w->host[0], w->now);
     if (s->t.failed)
         return sim_fail(s, s->t.why);
     return !traffic_done(&s->t);
@@ -214,10 +220,13 @@ void sim_run(const struct scenario *sc, const struct sim_options *opt, struct si
         sim_wrap_tsval(&s);
         s.begin = s.w.now;
         network_begin(s.net, s.begin);
-        if (traffic_start(&s.t, sc, &s.w))
+        if (opt->trace != NULL && !trace_open(&s.trace, opt->trace, s.begin))
+            sim_fail(&s, "the trace cannot be written");
+        else if (traffic_start(&s.t, sc, &s.w))
             sim_live(&s);
         else
             sim_fail(&s, s.t.why);
+        trace_close(&s.trace);
         out->virtual_time = s.w.now - s.begin;
         out->fingerprint = s.blocks;
         for (unsigned i = 0; i < s.w.n_hosts; i++) {

@@ -15,9 +15,10 @@ struct sim_result {
 };
 
 struct sim_options {
-    const char *pcap; /* prefix of two files; NULL: none */
-    bool slow_path;   /* without header prediction */
-    unsigned faults;  /* mask; scenario.h */
+    const char *pcap;  /* prefix of two files; NULL: none */
+    const char *trace; /* CSV of host 0's connection; NULL: none (trace.h) */
+    bool slow_path;    /* without header prediction */
+    unsigned faults;   /* mask; scenario.h */
 };
 
 void sim_run(const struct scenario *sc, const struct sim_options *opt, struct sim_result *out);

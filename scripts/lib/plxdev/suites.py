@@ -59,7 +59,7 @@ def suites(quick=False):
         return [*plain, lint]
     return [
         *plain,
-        Suite("plants", "the simulator finds each planted bug", "build-quick", ("plants",)),
+        Suite("plants", "each planted bug is found, each broken rule breaks its test", "build-quick", ("plants",)),
         Suite("packetdrill", "the adapter that packetdrill loads", "build", ("packetdrill",)),
         Suite("fuzz", "libFuzzer targets, a short run each", "build-clang", ("fuzz",), jobs=cores),
         Suite("clang", "everything compiles with clang", "build-clang"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Which bug of tests/sim/plants.py lives: PLX_PLANT, its number; 0: none. */
+/* Which bug of tests/support/planting.py lives: PLX_PLANT, its number; 0: none. */
 #include <stdlib.h>
 
 extern int sim_plant;
