@@ -161,10 +161,10 @@ RULES = [
          "    tcb->cwnd = congestion_in_flight(tcb) + 1;", "    tcb->cwnd = PLANT ? tcb->ssthresh : congestion_in_flight(tcb) + 1;",
          ["loss-frto-off", "loss-tlp-no-sack"]),
     # -- the congestion window --
-    Rule("RFC6928-2", "the initial window is ten segments", "eleven", CONG,
+    Rule("RFC6928-2", "the initial window is ten segments", "nine", CONG,
          "    congestion_release(t, tcb);\n    tcb->cwnd = t->ctx->tun->tcp_initial_cwnd;",
-         "    congestion_release(t, tcb);\n    tcb->cwnd = t->ctx->tun->tcp_initial_cwnd + PLANT;",
-         ["buffers-tuned-send", "notsent-lowat"]),
+         "    congestion_release(t, tcb);\n    tcb->cwnd = t->ctx->tun->tcp_initial_cwnd - PLANT;",
+         ["data-initial-window", "data-slow-start"]),
     Rule("RFC5681-3.1", "NewReno halves", "three quarters stay", NEWRENO,
          "    uint32_t half = tcb->cwnd / 2;", "    uint32_t half = PLANT ? tcb->cwnd * 3 / 4 : tcb->cwnd / 2;",
          ["cong-reno-half", "loss-undo-eifel-not"]),
