@@ -8,6 +8,7 @@
 #include "worker_group.h"
 
 #define WORKER_TIMER_BUDGET  256                   /* timers per poll */
+#define WORKER_PREFETCH      4u                    /* frames whose headers are fetched ahead */
 #define WORKER_LINK_INTERVAL (100 * NSEC_PER_MSEC) /* how often a wire is asked whether its peer lives */
 
 int worker_init(struct worker *w, const struct worker_config *cfg)
@@ -151,7 +152,7 @@ static inline void worker_dispatch(struct worker *w, struct pkt *p, enum verdict
         worker_settle(w, p, v);
 }
 
-static inline void worker_input(struct worker *w, struct rte_mbuf *m, uint8_t netif, uint8_t flags)
+static void worker_input(struct worker *w, struct rte_mbuf *m, uint8_t netif, uint8_t flags)
 {
     struct pkt p;
     p.m = m;
@@ -160,13 +161,22 @@ static inline void worker_input(struct worker *w, struct rte_mbuf *m, uint8_t ne
     worker_dispatch(w, &p, net_input(&w->net, &p));
 }
 
+static inline void worker_prefetch(struct rte_mbuf *const *pkts, unsigned from, unsigned to)
+{
+    for (; from < to; from++)
+        rte_prefetch0(rte_pktmbuf_mtod(pkts[from], void *));
+}
+
 static void worker_input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n, uint8_t netif)
 {
-    for (unsigned i = 0; i < n && i < 4; i++)
-        rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
+    const struct netif *nif = &w->net.netif[netif];
+    if (n > 1)
+        worker_prefetch(pkts, 1, RTE_MIN(n, WORKER_PREFETCH));
     for (unsigned i = 0; i < n; i++) {
-        if (i + 4 < n)
-            rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], void *));
+        if (i + WORKER_PREFETCH < n)
+            worker_prefetch(pkts, i + WORKER_PREFETCH, i + WORKER_PREFETCH + 1);
+        if (likely(nif->has_link && tcp_input_frame(&w->tcp, pkts[i], nif->mac)))
+            continue;
         worker_input(w, pkts[i], netif, 0);
     }
 }

@@ -149,12 +149,11 @@ static void restart_after_idle(struct tcp *t, struct tcb *tcb, uint32_t idle_ms)
 void congestion_tx_start(struct tcp *t, struct tcb *tcb)
 {
     struct cong *c = congestion_state(t, tcb);
-    uint32_t now = tcp_msec(t->ctx->now), idle_ms = now - tcb->last_snd;
     if (c == NULL && tcb->cwnd <= t->ctx->tun->tcp_initial_cwnd)
         return;
     if (c != NULL)
         tell_unused(t, tcb, c, c->limited ? tcb->last_snd : c->used_since);
-    restart_after_idle(t, tcb, idle_ms);
+    restart_after_idle(t, tcb, t->ctx->now_ms - tcb->last_snd);
 }
 
 /* RFC2861-3.2: an application that for an RTO has not filled its window loses half of what it did

@@ -39,14 +39,17 @@ void input_steps_from_ack(struct tcp *t, struct tcb *tcb, struct pkt *p);
 bool input_fast(struct tcp *t, struct tcb *tcb, struct pkt *p);
 
 /* Parts that the fast path shares. ack_process: an ACK of what was really sent. ack_process_all: the same
- * where it leaves nothing outstanding and nothing unsent, no window changes, and nothing was dubious. */
-void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p);
+ * for the ACK `ack` of a segment that begins at `seq`, where it leaves nothing outstanding and nothing
+ * unsent, no window changes, and nothing was dubious. `ecr`: the timestamp it echoes; 0: none. */
+void ack_process_all(struct tcp *t, struct tcb *tcb, seq_t seq, seq_t ack, uint32_t ecr);
 void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p);
 /* A segment at rcv_nxt says once more what window there is. */
-void window_confirm(struct tcb *tcb, const struct tcp_view *v);
+static inline void window_confirm(struct tcb *tcb, seq_t seq, seq_t ack)
+{
+    tcb->snd_wl1 = seq_max(tcb->snd_wl1, seq); /* what came out of order may have spoken later */
+    tcb->snd_wl2 = ack;
+}
 enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p);
-/* Payload that begins at rcv_nxt. */
-void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p);
 /* RFC5961-5.2: neither the future nor a past beyond any window is believed. */
 bool ack_is_credible(const struct tcb *tcb, const struct pkt *p);
 /* RFC7323-4.3: may TS.Recent be taken from this segment? Does it. */

@@ -110,12 +110,6 @@ static bool window_update(struct tcb *tcb, const struct tcp_view *v)
     return changed;
 }
 
-void window_confirm(struct tcb *tcb, const struct tcp_view *v)
-{
-    tcb->snd_wl1 = seq_max(tcb->snd_wl1, v->seq); /* what came out of order may have spoken later */
-    tcb->snd_wl2 = v->ack;
-}
-
 /* The peer answers: probing may go on for ever (RFC9293-MUST-37), and ends when the window opens. */
 static void probing_answered(struct tcp *t, struct tcb *tcb)
 {
@@ -194,35 +188,48 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
         tcb_touch(t, tcb);
 }
 
-void ack_process_all(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+/* As ack_measure, for records that went out once: their own times tell. */
+static inline uint32_t ack_measure_once(struct tcp *t, struct tcb *tcb, uint32_t oldest, uint32_t latest)
 {
-    const struct tcp_view *v = &p->tcp;
-    struct ack_event e = {
-        .ack = v->ack,
-        .acked = tcb->packets_out,
-        .delivered = tcb->packets_out,
-        .advanced = true,
-        .moved = v->ack - tcb->snd_una,
-        .has_ecr = (v->opt.has & TCP_OPT_HAS_TS) != 0 && v->opt.tsecr != 0,
-        .ecr = v->opt.tsecr,
-    };
-    struct ack_rtt rtt = {.oldest = t->ctx->now_us - snd_rec_at(t, tcb->sndq_head)->sent_at,
-                          .latest = t->ctx->now_us - snd_rec_at(t, tcb->sndq_tail)->sent_at};
+    rtt_sample(tcb, oldest);
+    rtt_sample_min(t, tcb, latest);
+    tcb->backoff = 0;
+    return latest;
+}
+
+static uint32_t ack_measure_again(struct tcp *t, struct tcb *tcb, uint32_t ecr)
+{
+    const struct ack_rtt none = {UINT32_MAX, UINT32_MAX};
+    const struct ack_event e = {.advanced = true, .has_ecr = ecr != 0, .ecr = ecr};
+    return ack_measure(t, tcb, &e, none);
+}
+
+void ack_process_all(struct tcp *t, struct tcb *tcb, seq_t seq, seq_t ack, uint32_t ecr)
+{
+    uint32_t now = t->ctx->now_us, packets = tcb->packets_out, bytes = ack - tcb->snd_una;
+    uint32_t oldest = now - snd_rec_at(t, tcb->sndq_head)->sent_at;
+    uint32_t latest = now - snd_rec_at(t, tcb->sndq_tail)->sent_at;
     bool was_writeable = snd_room_writeable(t, tcb);
-    if (unlikely((snd_queue_pop_all(t, tcb) & SND_EVER) != 0))
-        rtt.oldest = rtt.latest = UINT32_MAX;
+    bool again = (snd_queue_pop_all(t, tcb) & SND_EVER) != 0;
     tcb->packets_out = 0;
-    tcb->snd_una = v->ack;
+    tcb->snd_una = ack;
     tcb->retries = 0;
     tcb->retrans_since = 0;
     net_path_confirm(t->net, &tcb->path);
     tcb->soft_error = 0;
     tcb->ka_probes = 0;
-    window_confirm(tcb, v);
-    e.rtt_us = ack_measure(t, tcb, &e, rtt);
-    if (congestion_wants_acks(tcb))
+    window_confirm(tcb, seq, ack);
+    uint32_t rtt_us =
+        likely(!again) ? ack_measure_once(t, tcb, oldest, latest) : ack_measure_again(t, tcb, ecr);
+    if (unlikely(congestion_wants_acks(tcb))) {
+        struct ack_event e = {.ack = ack, .acked = packets, .delivered = packets, .advanced = true};
+        e.moved = bytes;
+        e.has_ecr = ecr != 0;
+        e.ecr = ecr;
+        e.rtt_us = rtt_us;
         recovery_on_ack(t, tcb, &e);
-    timers_data_acked(t, tcb);
+    }
+    timers_all_acked(tcb);
     space_freed(t, tcb, was_writeable);
 }
 

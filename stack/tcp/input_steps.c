@@ -10,6 +10,7 @@
 #include "tcp/rcv_queue.h"
 #include "tcp/reassembly.h"
 #include "tcp/tcp_private.h"
+#include "tcp/text.h"
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
 
@@ -216,54 +217,25 @@ static enum step step_urg(struct tcp *t, struct tcb *tcb, struct pkt *p)
 
 /* ---- seventh: text ---- */
 
-/* The payload alone, out of p. */
 static inline struct rte_mbuf *payload_take(struct pkt *p)
 {
     struct rte_mbuf *m = p->m;
     p->m = NULL;
-    if (likely(p->data_off < m->data_len)) {
-        m->data_off = (uint16_t)(m->data_off + p->data_off);
-        m->data_len = (uint16_t)(m->data_len - p->data_off);
-        m->pkt_len -= p->data_off;
-        return m;
-    }
-    return mbuf_trim_front_take(m, p->data_off);
+    return text_payload_take(m, p->data_off);
 }
 
-/* Linux's tcp_measure_rcv_mss: segments as large as the peer makes them, not merged ones. */
-static void measure_rcv_mss(struct tcb *tcb, uint32_t len)
+void text_measure_mss(struct tcb *tcb, uint32_t len)
 {
     uint32_t most = tcb->path.mtu > 40 ? tcb->path.mtu - 40u : len;
     tcb->rcv_mss = (uint16_t)RTE_MAX(RTE_MIN(len, most), (uint32_t)tcb->rcv_mss);
 }
 
-/* RFC9293-3.8.6.3 with Linux's quick start: every second full segment at once, others may wait
- * for a reply to ride on.
- * RFC9293-MUST-40, RFC9293-MUST-58, RFC9293-SHLD-18, RFC9293-SHLD-19 */
-static void schedule_ack(struct tcp *t, struct tcb *tcb)
-{
-    tcb_touch(t, tcb);
-    if (tcb->rcv_nxt - tcb->rcv_wup > tcb->rcv_mss || (tcb->quick_acks > 0 && !tcb_is(tcb, TCB_PINGPONG)))
-        tcb->flags |= TCB_ACK_NOW;
-    else
-        tcb->timers |= TIMER_DELACK_OWED;
-}
-
-static inline void data_arrived(struct tcp *t, struct tcb *tcb, const struct pkt *p)
-{
-    if (unlikely(p->data_len > tcb->rcv_mss))
-        measure_rcv_mss(tcb, p->data_len);
-    if (unlikely(tcb->ecn != 0))
-        ecn_data_arrived(t, tcb, p);
-    tcb->last_data_rcv = t->ctx->now_ms;
-}
-
-void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
+static void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     uint32_t len = p->data_len;
-    struct rte_mbuf *m = payload_take(p);
-    data_arrived(t, tcb, p);
-    rcv_window_grow(t, tcb, len, rcv_queue_append_take(t, tcb, m));
+    if (unlikely(tcb->ecn != 0))
+        ecn_data_arrived(t, tcb, p);
+    text_queue_take(t, tcb, payload_take(p), len);
     if (unlikely(tcb->ooo != 0)) {
         bool hole = reassembly_has_hole(t, tcb);
         reassembly_deliver(t, tcb);
@@ -271,8 +243,7 @@ void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
         if (hole)
             tcb->flags |= TCB_ACK_NOW; /* RFC5681-4.2 */
     }
-    schedule_ack(t, tcb);
-    tcb_notify(t, tcb, EPOLLIN);
+    text_tell(t, tcb);
 }
 
 /* RFC5681-4.2: an immediate ACK for each, so that the sender can count.
@@ -280,7 +251,9 @@ void text_in_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
 static void text_out_of_order(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     uint32_t len = p->data_len;
-    data_arrived(t, tcb, p);
+    text_measure(t, tcb, len);
+    if (unlikely(tcb->ecn != 0))
+        ecn_data_arrived(t, tcb, p);
     tcb->flags &= ~TCB_PINGPONG;
     options_quick_acks(t, tcb);
     reassembly_insert_take(t, tcb, p->tcp.seq, payload_take(p), len);

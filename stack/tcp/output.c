@@ -216,6 +216,8 @@ static void drop_urgent_mark(struct tcb *tcb)
 
 void output_run(struct tcp *t, struct tcb *tcb)
 {
+    if (likely(output_fast(t, tcb)))
+        return;
     if (tcb->state == TCP_S_CLOSED || tcb->state == TCP_S_LISTEN)
         return;
     if (tcb->ack_owed > 0)

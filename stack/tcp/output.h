@@ -10,6 +10,8 @@ struct tcp;
 
 /* Everything that may go out now: owed ACKs, retransmissions, new data, FIN. */
 void output_run(struct tcp *t, struct tcb *tcb);
+/* The same outcome for the reply that comes most. True: done. */
+bool output_fast(struct tcp *t, struct tcb *tcb);
 /* The persist timer, or a keepalive: data that was held back if the window lets some through, else a
  * segment without data, SEQ one before snd_una, that makes the peer answer. */
 void output_probe(struct tcp *t, struct tcb *tcb);

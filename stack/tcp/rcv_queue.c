@@ -10,11 +10,6 @@
 
 #define RCV_COPY_MAX 256u /* up to here copying is cheaper than holding a buffer */
 
-static uint32_t seg_charge(const struct rte_mbuf *seg)
-{
-    return (uint32_t)sizeof *seg + seg->buf_len;
-}
-
 bool rcv_queue_is_capped(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
 {
     return t->pinned + charge > (tcb->rcvq_charge < 2 * charge ? t->pinned_max : t->pinned_soft);
@@ -54,27 +49,19 @@ uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, s
         last->next = m;
     else
         *head = m;
-    uint32_t charge = seg_charge(m);
+    uint32_t charge = rcv_seg_charge(m);
     while (m->next != NULL) {
         m = m->next;
-        charge += seg_charge(m);
+        charge += rcv_seg_charge(m);
     }
     *tail = m;
     return charge;
 }
 
-uint32_t rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
+uint32_t rcv_queue_append_behind_take(struct tcb *tcb, struct rte_mbuf *m)
 {
-    uint32_t charge = seg_charge(m);
-    tcb->rcv_nxt += m->pkt_len;
-    if (likely(tcb->rcvq_head == NULL && m->next == NULL)) {
-        tcb->rcvq_head = tcb->rcvq_tail = m;
-    } else {
-        bool squeeze = tcb->rcvq_charge > tcb->rcvbuf / 2;
-        charge = rcv_chain_append_take(&tcb->rcvq_head, &tcb->rcvq_tail, m, squeeze);
-    }
-    rcv_queue_charge(t, tcb, charge);
-    return charge;
+    bool squeeze = tcb->rcvq_charge > tcb->rcvbuf / 2;
+    return rcv_chain_append_take(&tcb->rcvq_head, &tcb->rcvq_tail, m, squeeze);
 }
 
 void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail,
@@ -94,7 +81,7 @@ static void rcv_queue_drop_head(struct tcp *t, struct tcb *tcb)
     tcb->rcvq_head = seg->next;
     if (tcb->rcvq_head == NULL)
         tcb->rcvq_tail = NULL;
-    rcv_queue_uncharge(t, tcb, seg_charge(seg));
+    rcv_queue_uncharge(t, tcb, rcv_seg_charge(seg));
 }
 
 void rcv_queue_purge(struct tcp *t, struct tcb *tcb)
@@ -151,7 +138,7 @@ uint32_t rcv_queue_read(struct tcp *t, struct tcb *tcb, void *to, size_t len)
             break;
         }
         struct rte_mbuf *next = seg->next;
-        pinned += seg_charge(seg);
+        pinned += rcv_seg_charge(seg);
         mbuf_bin_take(&bin, seg);
         seg = next;
     }
@@ -239,12 +226,6 @@ uint8_t rcv_window_scale(const struct tcp *t, uint32_t rcvbuf, bool fixed)
     return scale;
 }
 
-static uint32_t round_up_pow2(uint32_t n, unsigned shift)
-{
-    uint32_t unit = 1u << shift;
-    return (n + unit - 1) & ~(unit - 1);
-}
-
 uint64_t rcv_window_of_memory(const struct tcp *t)
 {
     return t->pinned < t->pinned_soft ? (t->pinned_soft - t->pinned) / 4 : 0;
@@ -268,7 +249,7 @@ static uint32_t window_look_any(const struct tcp *t, const struct tcb *tcb, bool
     if (free > tcb->rcv_ssthresh)
         free = tcb->rcv_ssthresh;
     if (tcb->rcv_wscale != 0)
-        return round_up_pow2(free, tcb->rcv_wscale);
+        return rcv_window_round(free, tcb->rcv_wscale);
     uint32_t window = tcb->rcv_wnd;
     if (window + mss <= free || window > free)
         return free - free % mss;
@@ -277,39 +258,27 @@ static uint32_t window_look_any(const struct tcp *t, const struct tcb *tcb, bool
 
 uint32_t rcv_window_look(const struct tcp *t, const struct tcb *tcb, bool *capped)
 {
-    /* Memory is plentiful, half of the buffer is free, and more than rcv_ssthresh allows. */
-    uint32_t unread = tcb->rcvq_charge, allowed = tcb->rcv_ssthresh;
-    if (likely(unread <= tcb->rcvbuf / 2 && allowed <= rcv_window_of_space(tcb->rcvbuf - unread) &&
-               t->pinned + 2ull * tcb->rcvbuf <= t->pinned_soft && tcb->rcv_wscale != 0)) {
+    if (likely(rcv_window_is_ample(t, tcb))) {
         *capped = false;
-        return round_up_pow2(allowed, tcb->rcv_wscale);
+        return rcv_window_round(tcb->rcv_ssthresh, tcb->rcv_wscale);
     }
     return window_look_any(t, tcb, capped);
 }
 
-/* RFC9293-MUST-39, RFC9293-SHLD-14, RFC9293-MAY-8, RFC9293-REC-1 */
-uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb)
+uint16_t rcv_window_select_any(struct tcp *t, struct tcb *tcb)
 {
     bool capped;
     uint32_t left = rcv_window_left(tcb), window = rcv_window_look(t, tcb, &capped);
     if (unlikely(capped))
         rcv_wait_join(t, tcb);
     if (window < left)
-        window = round_up_pow2(left, tcb->rcv_wscale);
-    uint32_t max = (uint32_t)UINT16_MAX << tcb->rcv_wscale;
-    if (window > max)
-        window = max;
-    tcb->rcv_wnd = window;
-    tcb->rcv_wup = tcb->rcv_nxt;
-    return (uint16_t)(window >> tcb->rcv_wscale);
+        window = rcv_window_round(left, tcb->rcv_wscale);
+    return rcv_window_announce(tcb, window);
 }
 
-void rcv_window_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes, uint32_t charge)
+void rcv_window_grow_more(struct tcp *t, struct tcb *tcb)
 {
-    uint32_t clamp = rcv_window_of_space(tcb->rcvbuf);
-    if (tcb->rcv_ssthresh >= clamp || rcv_window_of_space(charge) > bytes)
-        return;
-    uint32_t asked = opts_of(t, tcb)->window_clamp;
+    uint32_t clamp = rcv_window_of_space(tcb->rcvbuf), asked = opts_of(t, tcb)->window_clamp;
     if (asked != 0 && asked < clamp)
         clamp = asked;
     tcb->rcv_ssthresh = RTE_MIN(clamp, tcb->rcv_ssthresh + 2u * tcb->rcv_mss);

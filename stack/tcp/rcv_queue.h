@@ -10,9 +10,12 @@
 
 #include "tcp/tcp_private.h"
 
-/* Appends a chain of payload that begins at rcv_nxt and advances rcv_nxt. Owns m. Small ones are copied
- * into the tail room of what is there. What it pins in addition. */
-uint32_t rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m);
+/* What a segment pins. */
+static inline uint32_t rcv_seg_charge(const struct rte_mbuf *seg)
+{
+    return (uint32_t)sizeof *seg + seg->buf_len;
+}
+
 /* The same for a chain of segments that is charged to this connection already (from reassembly). */
 void rcv_queue_append_charged_take(struct tcb *tcb, struct rte_mbuf *head, struct rte_mbuf *tail,
                                    uint32_t bytes);
@@ -45,6 +48,22 @@ static inline void rcv_queue_uncharge(struct tcp *t, struct tcb *tcb, uint32_t b
     t->pinned -= bytes;
 }
 
+uint32_t rcv_queue_append_behind_take(struct tcb *tcb, struct rte_mbuf *m);
+
+/* Appends a chain of payload that begins at rcv_nxt and advances rcv_nxt. Owns m. Small ones are copied
+ * into the tail room of what is there. What it pins in addition. */
+static inline uint32_t rcv_queue_append_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m)
+{
+    uint32_t charge = rcv_seg_charge(m);
+    tcb->rcv_nxt += m->pkt_len;
+    if (likely(tcb->rcvq_head == NULL && m->next == NULL))
+        tcb->rcvq_head = tcb->rcvq_tail = m;
+    else
+        charge = rcv_queue_append_behind_take(tcb, m);
+    rcv_queue_charge(t, tcb, charge);
+    return charge;
+}
+
 /* Unread in-order bytes (an urgent byte held apart included). */
 static inline uint32_t rcv_queue_bytes(const struct tcb *tcb)
 {
@@ -74,6 +93,21 @@ static inline uint32_t rcv_window_of_space(uint32_t bytes)
     return bytes / 2;
 }
 
+static inline uint32_t rcv_window_round(uint32_t bytes, unsigned scale)
+{
+    uint32_t unit = 1u << scale;
+    return (bytes + unit - 1) & ~(unit - 1);
+}
+
+/* Is rcv_ssthresh all that limits the window: memory is plentiful, half of the buffer is free, and more than
+ * it allows? */
+static inline bool rcv_window_is_ample(const struct tcp *t, const struct tcb *tcb)
+{
+    uint32_t unread = tcb->rcvq_charge, buffer = tcb->rcvbuf;
+    return unread <= buffer / 2 && tcb->rcv_ssthresh <= rcv_window_of_space(buffer - unread) &&
+           t->pinned + 2ull * buffer <= t->pinned_soft && tcb->rcv_wscale != 0;
+}
+
 /* First window and scale for a SYN (as Linux's tcp_select_initial_window). clamp: TCP_WINDOW_CLAMP, 0: none.
  */
 uint32_t rcv_window_initial(uint32_t rcvbuf, uint32_t mss, uint32_t clamp);
@@ -85,10 +119,37 @@ uint64_t rcv_window_of_memory(const struct tcp *t);
 /* The window that could be announced now, from rcv_nxt, before the rule that it never shrinks. *capped: the
  * worker's memory decides, not SO_RCVBUF. */
 uint32_t rcv_window_look(const struct tcp *t, const struct tcb *tcb, bool *capped);
-/* Decides it, records it as announced; the header's 16-bit field. */
-uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb);
+/* Records it as announced, as far as the scale reaches; the header's 16-bit field. */
+static inline uint16_t rcv_window_announce(struct tcb *tcb, uint32_t window)
+{
+    uint32_t max = (uint32_t)UINT16_MAX << tcb->rcv_wscale;
+    if (window > max)
+        window = max;
+    tcb->rcv_wnd = window;
+    tcb->rcv_wup = tcb->rcv_nxt;
+    return (uint16_t)(window >> tcb->rcv_wscale);
+}
+
+uint16_t rcv_window_select_any(struct tcp *t, struct tcb *tcb);
+
+/* Decides it and records it; the header's 16-bit field.
+ * RFC9293-MUST-39, RFC9293-SHLD-14, RFC9293-MAY-8, RFC9293-REC-1 */
+static inline uint16_t rcv_window_select(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t window = rcv_window_round(tcb->rcv_ssthresh, tcb->rcv_wscale);
+    if (unlikely(!rcv_window_is_ample(t, tcb) || window < rcv_window_left(tcb)))
+        return rcv_window_select_any(t, tcb);
+    return rcv_window_announce(tcb, window);
+}
+
+void rcv_window_grow_more(struct tcp *t, struct tcb *tcb);
+
 /* A segment of `bytes` came in at a price of `charge`: may the window grow? */
-void rcv_window_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes, uint32_t charge);
+static inline void rcv_window_grow(struct tcp *t, struct tcb *tcb, uint32_t bytes, uint32_t charge)
+{
+    if (tcb->rcv_ssthresh < rcv_window_of_space(tcb->rcvbuf) && rcv_window_of_space(charge) <= bytes)
+        rcv_window_grow_more(t, tcb);
+}
 /* The application has read: is it worth telling the peer? */
 void rcv_window_opened(struct tcp *t, struct tcb *tcb);
 

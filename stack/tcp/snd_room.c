@@ -66,12 +66,6 @@ bool snd_room_unsent_is_low(const struct tcp *t, const struct tcb *tcb, unsigned
     return (uint64_t)unsent_beyond_windows(tcb) << shift < snd_room_lowat(t, tcb);
 }
 
-bool snd_room_writeable(const struct tcp *t, const struct tcb *tcb)
-{
-    return tcb->sndbuf >= tcb->sndq_charge && tcb->sndbuf - tcb->sndq_charge >= tcb->sndq_charge / 2 &&
-           (!tcb->notsent_lowat || snd_room_unsent_is_low(t, tcb, 1));
-}
-
 void snd_room_expand(const struct tcp *t, struct tcb *tcb)
 {
     if (tcb_is(tcb, TCB_SNDBUF_LOCKED))

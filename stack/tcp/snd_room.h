@@ -20,7 +20,13 @@ struct tcp;
 bool snd_room_unsent_is_low(const struct tcp *t, const struct tcb *tcb, unsigned shift);
 /* Linux's sk_stream_is_writeable: a third of the buffer is free, and what is unsent is below half of the
  * bound. */
-bool snd_room_writeable(const struct tcp *t, const struct tcb *tcb);
+static inline bool snd_room_writeable(const struct tcp *t, const struct tcb *tcb)
+{
+    uint32_t charge = tcb->sndq_charge;
+    return tcb->sndbuf >= charge && tcb->sndbuf - charge >= charge / 2 &&
+           (!tcb->notsent_lowat || snd_room_unsent_is_low(t, tcb, 1));
+}
+
 /* Where a writer found no room the buffer follows the congestion window, up to tcp_wmem's limit: two
  * windows, so that one can be in flight while the next is written. */
 void snd_room_expand(const struct tcp *t, struct tcb *tcb);

@@ -24,6 +24,9 @@ void tcp_set_memory(struct tcp *t, uint64_t bytes);
 
 /* ---- the wire's side, called by the worker ---- */
 
+/* A frame from an Ethernet link of ours, whose address there is `mac`, as it came: what tcp_input would make
+ * of it, if it is the segment that comes most. True: done, m is taken. False: nothing has happened. */
+bool tcp_input_frame(struct tcp *t, struct rte_mbuf *m, const uint8_t mac[6]);
 /* A parsed segment, mbuf data still at the link header. VERDICT_DONE or VERDICT_DROP. */
 enum verdict tcp_input(struct tcp *t, struct pkt *p);
 void tcp_icmp_error(struct tcp *t, const struct pkt *p);

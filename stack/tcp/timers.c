@@ -139,11 +139,16 @@ void timers_data_sent(struct tcp *t, struct tcb *tcb)
         rexmt_start(t, tcb, REXMT_RTO);
 }
 
+void timers_first_sent(struct tcp *t, struct tcb *tcb)
+{
+    if (unlikely(!probe_start(t, tcb, rtt_rto_backed_off(t, tcb))))
+        timers_data_sent(t, tcb);
+}
+
 void timers_data_acked(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->packets_out == 0) {
-        tcb->rexmt_kind = REXMT_NONE;
-        timers_stop(tcb, TIMER_REXMT);
+        timers_all_acked(tcb);
     } else if (!probe_start(t, tcb, rtt_rto_backed_off(t, tcb))) {
         if (tcb->rexmt_kind == REXMT_PROBE || tcb->rexmt_kind == REXMT_REORDER)
             timers_retransmission(t, tcb);

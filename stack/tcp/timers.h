@@ -8,8 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tcp/tcb.h"
+
 struct tcp;
-struct tcb;
 
 /* tcb.timers */
 enum {
@@ -27,6 +28,14 @@ void timers_stop_all(struct tcp *t, struct tcb *tcb);
 
 /* Something new that takes sequence space went out: RFC6298-5.1, RFC8985-7.2. */
 void timers_data_sent(struct tcp *t, struct tcb *tcb);
+/* The same where the segment that has just gone is the only one outstanding. */
+void timers_first_sent(struct tcp *t, struct tcb *tcb);
+/* Everything was acknowledged: RFC6298-5.2. */
+static inline void timers_all_acked(struct tcb *tcb)
+{
+    tcb->rexmt_kind = REXMT_NONE;
+    tcb->timers &= (uint8_t)~TIMER_REXMT;
+}
 /* New data was acknowledged: RFC6298-5.2, (5.3), RFC8985-7.2. */
 void timers_data_acked(struct tcp *t, struct tcb *tcb);
 /* The oldest segment was sent again. */

@@ -5,12 +5,12 @@
 #include <netinet/in.h>
 
 #include "base/mbuf.h"
-#include "net/net_frame.h"
 #include "tcp/ecn.h"
 #include "tcp/options.h"
 #include "tcp/rcv_queue.h"
 #include "tcp/reassembly.h"
 #include "tcp/snd_queue.h"
+#include "tcp/tcp_frame.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 #include "wire/tcp.h"
@@ -70,65 +70,14 @@ static void view_fill(struct tcp *t, struct tcb *tcb, struct tcp_view *v, seq_t 
     }
 }
 
-/* What sending any segment with an ACK settles. */
-static void ack_went_out(struct tcb *tcb)
-{
-    tcb->flags &= ~TCB_ACK_NOW;
-    tcb->ack_owed = 0;
-    if (tcb->quick_acks > 0)
-        tcb->quick_acks--;
-    timers_stop(tcb, TIMER_DELACK_ANY);
-}
-
 /* ---- in one go ---- */
-
-/* The header beside the fixed one, where nothing but timestamps is in it; 0: there is, or may be, more. */
-static inline uint32_t plain_header(const struct tcp *t, const struct tcb *tcb)
-{
-    if (unlikely((tcb->ooo | tcb->ecn) != 0 || tcb_is(tcb, TCB_URG_OUT) || !t->fastpath))
-        return 0;
-    return tcb_is(tcb, TCB_TS) ? TCP_HDR_MIN + TCP_TS_SPACE : TCP_HDR_MIN;
-}
-
-/* May headers be written in front of the record's bytes, in the buffer where they lie? That takes one direct
- * segment with all of it, which neither a driver nor another record holds. */
-static inline bool record_has_front(const struct snd_rec *r, uint32_t header)
-{
-    const struct rte_mbuf *m = r->m;
-    return m != NULL && m->next == NULL && rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) &&
-           r->off >= NET_FRAME_FRONT + header && (r->off & 1) == 0;
-}
-
-/* m with `len` bytes of payload before `end`, as a segment with a plain header. */
-static inline void frame_send_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m, uint32_t end,
-                                   uint32_t len, uint32_t header, seq_t seq, uint8_t flags)
-{
-    const struct tcp_view v = {
-        .sport = tcb->flow.lport,
-        .dport = tcb->flow.rport,
-        .seq = seq,
-        .ack = tcb->rcv_nxt,
-        .flags = flags,
-        .window = rcv_window_select(t, tcb),
-    };
-    uint8_t *tcp = net_frame_open(t->net, &tcb->path, m, end, header + len);
-    tcp_emit_fixed(tcp, &v, header);
-    if (likely(header > TCP_HDR_MIN))
-        tcp_emit_ts(tcp + TCP_HDR_MIN, t->ctx->now_ms + tcb->ts_offset, tcb->ts_recent);
-    net_frame_close(t->net, &tcb->path, m, tcp, header + len, header, &tcb->flow, tcb->ttl, tcb->tos);
-    ack_went_out(tcb);
-    count(&t->ctx->counters, CNT_TCP_OUT);
-    net_frame_send_take(t->net, &tcb->path, m);
-}
 
 bool transmit_in_place(struct tcp *t, struct tcb *tcb, const struct snd_rec *r, uint8_t flags)
 {
-    uint32_t header = plain_header(t, tcb);
-    if (unlikely(header == 0 || !record_has_front(r, header) ||
-                 !net_frame_ok(t->net, &tcb->path, header + r->len)))
+    uint32_t header = tcp_frame_fits(t, tcb, r);
+    if (unlikely(header == 0))
         return false;
-    rte_mbuf_refcnt_set(r->m, 2);
-    frame_send_take(t, tcb, r->m, (uint32_t)r->off + r->len, r->len, header, r->seq, flags | TCP_ACK);
+    tcp_frame_send_record(t, tcb, r, header, flags);
     return true;
 }
 
@@ -243,7 +192,7 @@ int transmit_records(struct tcp *t, struct tcb *tcb, uint32_t first, uint32_t n,
     if (m == NULL)
         return -ENOBUFS;
     if ((v.flags & TCP_ACK) != 0)
-        ack_went_out(tcb);
+        tcp_frame_ack_went(tcb);
     segment_output_take(t, tcb, m, tcp_emit_len(&v), n > 1 ? tcb->snd_mss : 0, ecn);
     return 0;
 }
@@ -253,12 +202,12 @@ int transmit_bare(struct tcp *t, struct tcb *tcb, seq_t seq, uint8_t flags)
     int rc = transmit_path(t, tcb);
     if (rc != 0)
         return rc;
-    uint32_t header = plain_header(t, tcb);
+    uint32_t header = tcp_frame_header(t, tcb);
     if (likely(header != 0 && net_frame_ok(t->net, &tcb->path, header))) {
         struct rte_mbuf *m = mbuf_alloc_hdr(t->ctx);
         if (m == NULL)
             return -ENOBUFS;
-        frame_send_take(t, tcb, m, m->data_off, 0, header, seq, flags);
+        tcp_frame_send_take(t, tcb, m, m->data_off, 0, header, seq, flags);
         return 0;
     }
     struct tcp_view v;
@@ -268,7 +217,7 @@ int transmit_bare(struct tcp *t, struct tcb *tcb, seq_t seq, uint8_t flags)
     struct rte_mbuf *m = header_make(mbuf_alloc_hdr(t->ctx), &v);
     if (m == NULL)
         return -ENOBUFS;
-    ack_went_out(tcb);
+    tcp_frame_ack_went(tcb);
     segment_output_take(t, tcb, m, m->data_len, 0, 0);
     return 0;
 }

@@ -31,11 +31,10 @@ static inline uint64_t checksum_words5(const void *data)
 /* The 16-bit one's complement sum, not yet complemented. */
 static inline uint16_t checksum_fold(uint64_t sum)
 {
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
+    uint32_t low = (uint32_t)sum, word = low + (uint32_t)(sum >> 32);
+    word += word < low;              /* the carry comes back in at the other end */
+    word += word << 16 | word >> 16; /* both halves added, in the upper one with the lower one's carry */
+    return (uint16_t)(word >> 16);
 }
 
 /* What goes into a checksum field. */

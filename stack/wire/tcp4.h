@@ -22,6 +22,56 @@ static inline bool tcp4_checksums_good(const struct pkt *p, const struct ip4_hdr
     return said == 0 && checksum_fold(checksum_words5(ip)) == 0xffff && pkt_transport_checksum_computed(p);
 }
 
+/* The headers of a frame that tcp4_is_plain has looked at. */
+static inline const struct ip4_hdr *tcp4_ip(const struct rte_mbuf *m)
+{
+    return rte_pktmbuf_mtod_offset(m, const struct ip4_hdr *, sizeof(struct ether_hdr));
+}
+
+static inline const struct tcp_hdr *tcp4_tcp(const struct rte_mbuf *m)
+{
+    return (const struct tcp_hdr *)(tcp4_ip(m) + 1);
+}
+
+static inline uint32_t tcp4_load32(const void *at)
+{
+    uint32_t v;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+
+/* Is it one buffer with a frame to `mac`, IPv4 without options, padding or fragments, and in it TCP with
+ * nothing but ACK and PSH? Addresses, the rest of TCP's header and the checksums are not looked at. */
+static inline bool tcp4_is_plain(const struct rte_mbuf *m, const uint8_t mac[6])
+{
+    const struct ether_hdr *e = rte_pktmbuf_mtod(m, const struct ether_hdr *);
+    const struct ip4_hdr *ip = tcp4_ip(m);
+    const uint32_t type_and_version = htonl((uint32_t)ETHER_TYPE_IP4 << 16 | 0x4500);
+    const uint32_t fragment_and_proto = htonl((uint32_t)(IP4_MF | IP4_OFFSET_MASK) << 16 | 0xff);
+    if (unlikely(m->data_len < sizeof *e + sizeof *ip + TCP_HDR_MIN + TCP_TS_SPACE ||
+                 m->pkt_len != m->data_len))
+        return false;
+    return memcmp(e->dst, mac, 6) == 0 && (e->src[0] & 1) == 0 &&
+           (tcp4_load32(&e->type) & htonl(0xffffff00)) == type_and_version &&
+           ntohs(ip->total_length) == m->data_len - sizeof *e &&
+           (tcp4_load32(&ip->fragment) & fragment_and_proto) == htonl(IPPROTO_TCP) &&
+           (tcp4_tcp(m)->flags & ~TCP_PSH) == TCP_ACK;
+}
+
+/* Both checksums, as above, of a frame that is plain. */
+static inline bool tcp4_sums_good(const struct rte_mbuf *m)
+{
+    const uint64_t mask = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    uint64_t said = m->ol_flags & mask;
+    if (likely(said == (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)))
+        return true;
+    const struct ip4_hdr *ip = tcp4_ip(m);
+    uint32_t len = m->data_len - (uint32_t)(sizeof(struct ether_hdr) + sizeof *ip);
+    uint64_t pseudo = (uint64_t)ip->src + ip->dst + htonl(len) + htons(IPPROTO_TCP);
+    return said == 0 && checksum_fold(checksum_words5(ip)) == 0xffff &&
+           checksum_fold(pseudo + checksum_partial(tcp4_tcp(m), len)) == 0xffff;
+}
+
 /* Everything that the three parsers fill in; p->m and p->flags are set. `mac` and `addr` (network order) are
  * ours. False: ask them; p's other fields mean nothing then. */
 static inline bool tcp4_parse(struct pkt *p, const uint8_t mac[6], uint32_t addr)

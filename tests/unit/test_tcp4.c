@@ -30,9 +30,34 @@ static struct outcome outcome_of(struct net_bench *b, const uint8_t *bytes, size
     return o;
 }
 
+/* Between whom it is and how long its header are questions that tcp_input_frame asks. */
+static bool frame_is_plain(const uint8_t *bytes, size_t len, uint64_t ol_flags)
+{
+    struct rte_mbuf *m = frame_mbuf(plain.t.rx_pool, bytes, len);
+    m->ol_flags = ol_flags;
+    bool yes = tcp4_is_plain(m, bench_mac) && tcp4_sums_good(m) && tcp4_ip(m)->src == bench_be(BENCH_PEER) &&
+               tcp4_ip(m)->dst == bench_be(BENCH_IP) &&
+               (tcp4_tcp(m)->data_offset >> 2 == 20 || tcp4_tcp(m)->data_offset >> 2 == 32);
+    rte_pktmbuf_free(m);
+    return yes;
+}
+
+/* What is taken from the frame as it lies is a segment for the parsers, too, with its header where it was
+ * looked for. */
+static void plain_frame_is_a_segment(const struct outcome *o, size_t len)
+{
+    assert_int_equal(o->verdict, VERDICT_TCP);
+    assert_int_equal(o->pkt.l4_off, 34);
+    assert_int_equal(o->pkt.data_off + o->pkt.data_len, len);
+    assert_int_equal(o->pkt.tcp.flags & ~TCP_PSH, TCP_ACK);
+    assert_int_equal(o->pkt.flags, 0);
+}
+
 static void same_outcome(const uint8_t *bytes, size_t len, uint64_t ol_flags)
 {
     struct outcome a = outcome_of(&plain, bytes, len, ol_flags), b = outcome_of(&all, bytes, len, ol_flags);
+    if (frame_is_plain(bytes, len, ol_flags))
+        plain_frame_is_a_segment(&b, len);
     assert_int_equal(a.verdict, b.verdict);
     assert_int_equal(a.drop, b.drop);
     if (a.verdict != VERDICT_TCP)
@@ -117,6 +142,7 @@ static void the_plain_ones_take_it(void **state)
     static struct frame f;
     for (size_t s = 0; s < 2; s++) {
         bench_frame(&f, ts, sizeof ts, 64);
+        assert_true(frame_is_plain(f.b, f.len, said[s]));
         struct pkt p = {.m = frame_mbuf(plain.t.rx_pool, f.b, f.len)};
         p.m->ol_flags = said[s];
         assert_true(tcp4_parse(&p, bench_mac, bench_be(BENCH_IP)));
