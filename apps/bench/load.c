@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The loop of a worker: connections are opened, requests leave when they are due, answers are counted. */
-#include <plx_run.h>
-
 #include "bench/load.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#include <plx_run.h>
 
 #define EVENTS         128
 #define CONNECTS_AHEAD 256             /* handshakes under way at once, while connections are opened */

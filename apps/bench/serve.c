@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `plx-bench serve`: one event loop a worker, a few bytes of state a connection. */
-#include <plx_run.h>
-
 #include "bench/serve.h"
 
 #include <errno.h>
@@ -10,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <plx_run.h>
 
 #define EVENTS            256
 #define BUFFER            65536
