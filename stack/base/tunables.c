@@ -57,6 +57,7 @@ const struct tunable_desc tunable_table[] = {
     U32(tcp_orphan_retries, 0, 255, "0", "the same for a connection whose socket is closed; 0: 8"),
     U32(tcp_max_orphans, 0, 1u << 24, "65536", "connections without a socket per worker; one more is reset"),
     U32(tcp_rto_min_ms, 1, 120000, "200", "least retransmission timeout, milliseconds"),
+    U32(tcp_rto_max_ms, 1000, 120000, "120000", "largest retransmission timeout, milliseconds"),
     U32(tcp_delack_ms, 0, 500, "40", "longest an acknowledgement waits, milliseconds"),
     U32(tcp_quickack_segs, 0, 64, "16", "segments acknowledged at once at the start"),
     U32(tcp_tso_max_segs, 0, 65535, "0",

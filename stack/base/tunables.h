@@ -35,7 +35,7 @@ struct tunables {
     struct tunable_triple tcp_rmem, tcp_wmem;
     uint32_t tcp_timestamps, tcp_sack, tcp_dsack, tcp_window_scaling, tcp_ecn;
     uint32_t tcp_syn_retries, tcp_synack_retries, tcp_retries2, tcp_orphan_retries;
-    uint32_t tcp_rto_min_ms, tcp_delack_ms, tcp_quickack_segs;
+    uint32_t tcp_rto_min_ms, tcp_rto_max_ms, tcp_delack_ms, tcp_quickack_segs;
     uint32_t tcp_initial_cwnd;
     uint32_t tcp_tso_max_segs;                   /* 0: what the device takes */
     uint32_t tcp_reordering, tcp_max_reordering; /* segments */

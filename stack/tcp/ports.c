@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/steer.h"
+#include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 
 #define PORTS 65536u
@@ -183,15 +184,16 @@ struct port_range {
     uint32_t min, n;
 };
 
-static struct port_range ports_range(const struct tcp *t)
+static struct port_range ports_range(const struct tcp *t, const struct tcb *tcb)
 {
-    uint32_t min = t->ctx->tun->ip_local_port_min, max = t->ctx->tun->ip_local_port_max;
-    return (struct port_range){min, max - min + 1};
+    uint16_t min, max;
+    opts_port_range(t, tcb, &min, &max);
+    return (struct port_range){min, max - min + 1u};
 }
 
 int ports_bind_ephemeral(struct tcp *t, struct tcb *tcb)
 {
-    struct port_range r = ports_range(t);
+    struct port_range r = ports_range(t, tcb);
     uint32_t start = rng_below(&t->ctx->rng, r.n);
     for (int unused_only = 1; unused_only >= 0; unused_only--) {
         for (uint32_t i = 0; i < r.n; i++) {
@@ -229,7 +231,7 @@ static bool ports_usable(struct tcp *t, struct tcb *tcb, uint16_t number)
  * that only flows of the same hash class share, so neither ports nor their pace can be guessed. */
 int ports_bind_for_connect(struct tcp *t, struct tcb *tcb)
 {
-    struct port_range r = ports_range(t);
+    struct port_range r = ports_range(t, tcb);
     struct flow_key f = tcb->flow;
     f.lport = 0;
     uint64_t h = siphash(&t->ports.key, &f, FLOW_KEY_BYTES);

@@ -8,8 +8,9 @@
 
 #include "tcp/tcp_private.h"
 
-#define RTT_RTO_INITIAL_US 1000000u /* RFC6298-2.1 */
-#define RTT_RTO_MAX_US     120000000u
+#define RTT_RTO_INITIAL_US   1000000u /* RFC6298-2.1 */
+#define RTT_RTO_MAX_US       120000000u
+#define RTT_RTO_MAX_LEAST_US 1000000u /* TCP_RTO_MAX_MS and its tunable set no less */
 
 void rtt_sample_first(struct tcb *tcb, uint32_t us);
 
@@ -46,7 +47,7 @@ static inline void rtt_sample_min(const struct tcp *t, struct tcb *tcb, uint32_t
 
 /* Without back-off, microseconds. */
 uint32_t rtt_rto(const struct tcp *t, const struct tcb *tcb);
-/* Doubled `backoff` times, at most RTT_RTO_MAX_US. */
+/* Doubled `backoff` times, at most what TCP_RTO_MAX_MS allows. */
 uint32_t rtt_rto_backed_off(const struct tcp *t, const struct tcb *tcb);
 
 #endif

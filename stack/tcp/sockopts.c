@@ -12,12 +12,19 @@
 #include "tcp/options.h"
 #include "tcp/output.h"
 #include "tcp/rcv_queue.h"
+#include "tcp/rtt.h"
 #include "tcp/snd_room.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 
-#define KEEP_MAX_S          32767
-#define KEEPCNT_MAX         127
+#define KEEP_MAX_S  32767
+#define KEEPCNT_MAX 127
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44 /* Linux 6.15 */
+#endif
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51 /* Linux 6.3 */
+#endif
 #define MAXSEG_MIN          88
 #define MAXSEG_MAX          32767
 #define RCVBUF_MIN          2304u /* Linux's SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF */
@@ -43,6 +50,7 @@ int opts_init(struct tcp *t)
         .keepintvl = tun->tcp_keepalive_intvl_s,
         .keepcnt = (uint8_t)tun->tcp_keepalive_probes,
         .rcvlowat = 1,
+        .mtu_discover = IP_PMTUDISC_WANT,
     };
     return 0;
 }
@@ -92,6 +100,21 @@ uint32_t opts_fin_timeout_s(const struct tcp *t, const struct tcb *tcb)
 {
     int32_t own = opts_of(t, tcb)->linger2_s;
     return own > 0 ? (uint32_t)own : t->ctx->tun->tcp_fin_timeout_s;
+}
+
+uint32_t opts_rto_max_us(const struct tcp *t, const struct tcb *tcb)
+{
+    uint32_t own = opts_of(t, tcb)->rto_max_ms;
+    return (own != 0 ? own : t->ctx->tun->tcp_rto_max_ms) * USEC_PER_MSEC;
+}
+
+void opts_port_range(const struct tcp *t, const struct tcb *tcb, uint16_t *min, uint16_t *max)
+{
+    const struct tcp_opts *o = opts_of(t, tcb);
+    const struct tunables *tun = t->ctx->tun;
+    uint16_t lo = (uint16_t)tun->ip_local_port_min, hi = (uint16_t)tun->ip_local_port_max;
+    *min = o->port_min >= lo && o->port_min <= hi ? o->port_min : lo;
+    *max = o->port_max >= lo && o->port_max <= hi ? o->port_max : hi;
 }
 
 /* ---- setting ---- */
@@ -235,6 +258,11 @@ static int set_rare(struct tcp *t, struct tcb *tcb, int name, int v)
             return -EINVAL;
         o->user_timeout_ms = (uint32_t)v;
         return 0;
+    case TCP_RTO_MAX_MS:
+        if (v < (int)(RTT_RTO_MAX_LEAST_US / USEC_PER_MSEC) || v > (int)(RTT_RTO_MAX_US / USEC_PER_MSEC))
+            return -EINVAL;
+        o->rto_max_ms = (uint32_t)v;
+        return 0;
     case TCP_NOTSENT_LOWAT: /* as on Linux a signed number below 0 is a large one */
         o->notsent_lowat = (uint32_t)v;
         snd_room_lowat_changed(t, tcb);
@@ -317,6 +345,34 @@ static int set_recverr(struct tcp *t, struct tcb *tcb, bool on)
     return 0;
 }
 
+/* ip(7): the last port in the upper half, the first in the lower; 0 in either: no bound, nor is one that
+ * lies outside the tunable's range. */
+static int set_port_range(struct tcp *t, struct tcb *tcb, uint32_t range)
+{
+    uint16_t lo = (uint16_t)range, hi = (uint16_t)(range >> 16);
+    if (lo != 0 && hi != 0 && lo > hi)
+        return -EINVAL;
+    struct tcp_opts *o = opts_own(t, tcb);
+    if (o == NULL)
+        return -ENOMEM;
+    o->port_min = lo;
+    o->port_max = hi;
+    return 0;
+}
+
+/* ip(7): DONT sends without DF; WANT and DO are one thing here, for a segment is cut to the path's MTU. */
+static int set_mtu_discover(struct tcp *t, struct tcb *tcb, int v)
+{
+    if (v != IP_PMTUDISC_DONT && v != IP_PMTUDISC_WANT && v != IP_PMTUDISC_DO)
+        return -EINVAL;
+    struct tcp_opts *o = opts_own(t, tcb);
+    if (o == NULL)
+        return -ENOMEM;
+    o->mtu_discover = (uint8_t)v;
+    tcb->path.valid = false; /* transmit_path looks at it */
+    return 0;
+}
+
 /* RFC9293-MUST-48, RFC9293-MUST-49, RFC9293-SHLD-21, RFC9293-SHLD-22 */
 static int set_ip(struct tcp *t, struct tcb *tcb, int name, const void *val, socklen_t len)
 {
@@ -333,6 +389,10 @@ static int set_ip(struct tcp *t, struct tcb *tcb, int name, const void *val, soc
         return 0;
     case IP_RECVERR:
         return set_recverr(t, tcb, v != 0);
+    case IP_LOCAL_PORT_RANGE:
+        return len < sizeof v ? -EINVAL : set_port_range(t, tcb, (uint32_t)v);
+    case IP_MTU_DISCOVER:
+        return set_mtu_discover(t, tcb, v);
     case IP_TOS:
         tcb->tos = (uint8_t)(v & ~3); /* the ECN bits are ours */
         return 0;
@@ -423,6 +483,8 @@ static int get_tcp(struct tcp *t, const struct tcb *tcb, int name, void *val, so
         return put_int(o->linger2_s < 0 ? -1 : (int)opts_fin_timeout_s(t, tcb), val, len);
     case TCP_USER_TIMEOUT:
         return put_int((int)o->user_timeout_ms, val, len);
+    case TCP_RTO_MAX_MS:
+        return put_int((int)(opts_rto_max_us(t, tcb) / USEC_PER_MSEC), val, len);
     case TCP_NOTSENT_LOWAT:
         return put_int((int)o->notsent_lowat, val, len);
     case TCP_DEFER_ACCEPT:
@@ -442,6 +504,25 @@ static int get_tcp(struct tcp *t, const struct tcb *tcb, int name, void *val, so
     }
 }
 
+static int get_ip(struct tcp *t, const struct tcb *tcb, int name, void *val, socklen_t *len)
+{
+    const struct tcp_opts *o = opts_of(t, tcb);
+    switch (name) {
+    case IP_TTL:
+        return put_int(tcb->ttl, val, len);
+    case IP_TOS:
+        return put_int(tcb->tos, val, len);
+    case IP_RECVERR:
+        return put_int(o->recverr, val, len);
+    case IP_MTU_DISCOVER:
+        return put_int(o->mtu_discover, val, len);
+    case IP_LOCAL_PORT_RANGE:
+        return put_int((int)((uint32_t)o->port_max << 16 | o->port_min), val, len);
+    default:
+        return -ENOPROTOOPT;
+    }
+}
+
 int tcp_getopt(struct tcp *t, struct tcb *tcb, int level, int name, void *val, socklen_t *len)
 {
     switch (level) {
@@ -450,13 +531,7 @@ int tcp_getopt(struct tcp *t, struct tcb *tcb, int level, int name, void *val, s
     case IPPROTO_TCP:
         return get_tcp(t, tcb, name, val, len);
     case IPPROTO_IP:
-        if (name == IP_TTL)
-            return put_int(tcb->ttl, val, len);
-        if (name == IP_TOS)
-            return put_int(tcb->tos, val, len);
-        if (name == IP_RECVERR)
-            return put_int(opts_of(t, tcb)->recverr, val, len);
-        return -ENOPROTOOPT;
+        return get_ip(t, tcb, name, val, len);
     default:
         return -ENOPROTOOPT;
     }

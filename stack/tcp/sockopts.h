@@ -17,11 +17,14 @@ struct tcp_opts {
     int32_t linger_s;
     int32_t linger2_s; /* FIN-WAIT-2 of an orphan; 0: the tunable's; below 0: none */
     uint32_t rcvlowat;
-    uint32_t notsent_lowat; /* bytes; 0: the tunable's */
-    uint32_t window_clamp;  /* 0: none */
-    uint16_t maxseg;        /* 0: not set */
+    uint32_t notsent_lowat;      /* bytes; 0: the tunable's */
+    uint32_t window_clamp;       /* 0: none */
+    uint32_t rto_max_ms;         /* 0: the tunable's */
+    uint16_t port_min, port_max; /* IP_LOCAL_PORT_RANGE; 0: the tunable's */
+    uint16_t maxseg;             /* 0: not set */
     uint8_t keepcnt;
     uint8_t syn_retries;  /* 0: the tunable's */
+    uint8_t mtu_discover; /* IP_PMTUDISC_* */
     bool recverr;         /* IP_RECVERR: soft errors are told at once */
     uint8_t defer_accept; /* SYN-ACK time-outs that data is waited for */
 };
@@ -34,5 +37,8 @@ void opts_drop(struct tcp *t, uint32_t index);
 const struct tcp_opts *opts_of(const struct tcp *t, const struct tcb *tcb);
 uint32_t opts_syn_retries(const struct tcp *t, const struct tcb *tcb);
 uint32_t opts_fin_timeout_s(const struct tcp *t, const struct tcb *tcb);
+uint32_t opts_rto_max_us(const struct tcp *t, const struct tcb *tcb);
+/* Ports that connect, or bind to port 0, may choose from: the tunable's range, narrowed by the socket's. */
+void opts_port_range(const struct tcp *t, const struct tcb *tcb, uint16_t *min, uint16_t *max);
 
 #endif

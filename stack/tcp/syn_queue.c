@@ -50,7 +50,8 @@ static void level_append(struct tcp *t, struct half_open *h)
     else
         t->syn_queue.level[h->level].head = i;
     *tail = i;
-    h->deadline = timers_tick(t, (uint64_t)RTT_RTO_INITIAL_US << h->level);
+    uint64_t most = (uint64_t)t->ctx->tun->tcp_rto_max_ms * USEC_PER_MSEC;
+    h->deadline = timers_tick(t, RTE_MIN((uint64_t)RTT_RTO_INITIAL_US << h->level, most));
 }
 
 static void level_unlink(struct tcp *t, struct half_open *h)

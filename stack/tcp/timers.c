@@ -231,12 +231,12 @@ void timers_orphan_fin_wait_2(struct tcp *t, struct tcb *tcb)
 
 /* How long `n` time-outs take that start at the floor and double up to the maximum: RFC 1122's R2 in
  * Linux's reading, so that a fast path and a slow one give up after as many seconds. */
-static uint64_t model_timeout_ms(const struct tcp *t, uint32_t n)
+static uint64_t model_timeout_ms(const struct tcp *t, const struct tcb *tcb, uint32_t n)
 {
-    uint64_t rto = t->ctx->tun->tcp_rto_min_ms, sum = 0;
+    uint64_t rto = t->ctx->tun->tcp_rto_min_ms, max = opts_rto_max_us(t, tcb) / USEC_PER_MSEC, sum = 0;
     for (uint32_t i = 0; i <= n; i++) {
         sum += rto;
-        rto = rto * 2 < RTT_RTO_MAX_US / USEC_PER_MSEC ? rto * 2 : RTT_RTO_MAX_US / USEC_PER_MSEC;
+        rto = RTE_MIN(rto * 2, max);
     }
     return sum;
 }
@@ -267,7 +267,7 @@ static bool retransmission_hopeless(const struct tcp *t, const struct tcb *tcb)
         tcp_msec(t->ctx->now) - tcb->last_rcv <= RTT_RTO_MAX_US / USEC_PER_MSEC)
         return false;
     return tcb->retries > 0 &&
-           since_first_retransmission_ms(t, tcb) >= model_timeout_ms(t, t->ctx->tun->tcp_retries2);
+           since_first_retransmission_ms(t, tcb) >= model_timeout_ms(t, tcb, t->ctx->tun->tcp_retries2);
 }
 
 static void give_up(struct tcp *t, struct tcb *tcb)
@@ -313,7 +313,7 @@ static void window_probe_timeout(struct tcp *t, struct tcb *tcb)
         tcb->retrans_since = tcp_msec_mark(t->ctx->now);
     /* Nobody waits for an orphan: a window that stays closed through the longest back-off ends it, as on
      * Linux. */
-    bool stuck = orphan && tcb->backoff >= max && rtt_rto_backed_off(t, tcb) >= RTT_RTO_MAX_US;
+    bool stuck = orphan && tcb->backoff >= max && rtt_rto_backed_off(t, tcb) >= opts_rto_max_us(t, tcb);
     if (stuck || tcb->retries >= max || (user_ms != 0 && since_first_retransmission_ms(t, tcb) >= user_ms)) {
         give_up(t, tcb);
         return;

@@ -10,6 +10,7 @@
 #include "tcp/rcv_queue.h"
 #include "tcp/reassembly.h"
 #include "tcp/snd_queue.h"
+#include "tcp/sockopts.h"
 #include "tcp/tcp_frame.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
@@ -20,9 +21,12 @@ int transmit_path(struct tcp *t, struct tcb *tcb)
     if (net_path_ok(t->net, &tcb->path))
         return 0;
     int rc = net_path_resolve(t->net, &tcb->path, &tcb->flow.local, &tcb->flow.remote, false);
-    if (rc == 0)
-        options_update_mss(t, tcb);
-    return rc;
+    if (rc != 0)
+        return rc;
+    if (opts_of(t, tcb)->mtu_discover == IP_PMTUDISC_DONT)
+        tcb->path.mtu_locked = 1;
+    options_update_mss(t, tcb);
+    return 0;
 }
 
 static void ip_send_fill(struct ip_send *s, const struct flow_key *f, uint8_t ttl, uint8_t tos,

@@ -160,6 +160,10 @@ static const char *attribute_parse(struct words *w, struct pattern *p)
         p->bad_checksum = true;
         return NULL;
     }
+    if (strcmp(name, "nodf") == 0) {
+        p->no_df = true;
+        return NULL;
+    }
     if (!number(w->word[w->at], &v))
         return "expected a number after ack, win, urg, ttl or tos";
     w->at++;
@@ -174,7 +178,7 @@ static const char *attribute_parse(struct words *w, struct pattern *p)
     else if (strcmp(name, "tos") == 0)
         p->tos = (int)v;
     else
-        return "unknown word; known are ack win urg ttl tos badsum";
+        return "unknown word; known are ack win urg ttl tos nodf badsum";
     return NULL;
 }
 
@@ -361,8 +365,8 @@ const char *pattern_mismatch(const struct pattern *p, const struct segment *s,
 {
     if (s->bad_checksum)
         return "a checksum is wrong";
-    if (!s->df)
-        return "DF is not set";
+    if (s->df == p->no_df)
+        return s->df ? "DF is set" : "DF is not set";
     if ((p->flags ^ s->flags) & ~p->flags_ignored)
         return "flags";
     if (s->seq - f->stack_isn != p->seq)
@@ -442,6 +446,8 @@ void pattern_print(const struct segment *s, const struct frame_of_reference *f, 
     }
     if (s->n_opt != 0 && n < size)
         n += (size_t)snprintf(buf + n, size - n, ">");
+    if (!s->df && n < size)
+        n += (size_t)snprintf(buf + n, size - n, " nodf");
     if (s->bad_checksum && n < size)
         snprintf(buf + n, size - n, " badsum");
 }

@@ -39,7 +39,7 @@ struct pattern {
     uint8_t flags, flags_ignored; /* "PSH?" */
     uint32_t seq, len, ack, window, urgent;
     bool has_ack, has_window, has_urgent, any_len;
-    bool bad_checksum;
+    bool bad_checksum, no_df;
     int ttl, tos; /* -1: not given */
     enum { OPTS_DEFAULT, OPTS_ANY, OPTS_LIST } opts;
     uint8_t n_opt;

@@ -209,7 +209,7 @@ static void segment_of(struct script *s, const struct conversation *c, const str
         .flags = p->flags,
         .ttl = p->ttl >= 0 ? (uint8_t)p->ttl : 64,
         .tos = p->tos >= 0 ? (uint8_t)p->tos : 0,
-        .df = true,
+        .df = !p->no_df,
         .bad_checksum = p->bad_checksum,
         .len = p->len,
         .data = data,

@@ -9,6 +9,8 @@
 
 #include "sockets.h"
 
+#define PORT_RANGE 51 /* IP_LOCAL_PORT_RANGE of Linux 6.3 */
+
 static void close_both(const struct sockets *s, int fd[2])
 {
     s->close(fd[CLIENT]);
@@ -390,6 +392,32 @@ static void an_address_can_be_bound_without_a_port(void **state)
     s->close(l);
 }
 
+/* ip(7) IP_LOCAL_PORT_RANGE: connect, and bind to port 0, choose from it; what lies outside the system's
+ * range does not count. */
+static void ports_come_from_the_sockets_range(void **state)
+{
+    const struct sockets *s = *state;
+    struct sockaddr_in to, own = address_of(s, CLIENT, 0);
+    int range = (int)(50003u << 16 | 50002u), upside_down = (int)(50002u << 16 | 50003u), off = 1 << 16 | 1;
+    int l = listener_of(s, 4, SOCK_NONBLOCK, &to), fd[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        fd[i] = s->socket(CLIENT, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        assert_int_equal(s->setsockopt(fd[i], IPPROTO_IP, PORT_RANGE, &upside_down, sizeof(int)), -EINVAL);
+        assert_int_equal(s->setsockopt(fd[i], IPPROTO_IP, PORT_RANGE, &range, sizeof(int)), 0);
+        assert_int_equal(get_int(s, fd[i], IPPROTO_IP, PORT_RANGE), range);
+        assert_int_equal(s->bind(fd[i], (struct sockaddr *)&own, sizeof(own)), i < 2 ? 0 : -EADDRINUSE);
+        if (i < 2)
+            assert_int_equal(port_of(s, fd[i]) & ~1, 50002);
+    }
+    assert_int_equal(s->setsockopt(fd[2], IPPROTO_IP, PORT_RANGE, &off, sizeof(int)), 0);
+    assert_int_equal(s->bind(fd[2], (struct sockaddr *)&own, sizeof(own)), 0);
+    assert_true(port_of(s, fd[2]) > 1);
+    for (unsigned i = 0; i < 3; i++)
+        s->close(fd[i]);
+    s->close(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +430,7 @@ int main(void)
         ON_BOTH(inq_comes_with_the_data),
         ON_BOTH(unsent_bytes_and_info),
         ON_BOTH(an_address_can_be_bound_without_a_port),
+        ON_BOTH(ports_come_from_the_sockets_range),
         ON_BOTH(receive_timeout_is_EAGAIN),
         ON_BOTH(send_timeout_returns_what_went),
         ON_POLLUX(waitall_waits_for_all),
