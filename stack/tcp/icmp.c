@@ -3,32 +3,13 @@
  * before the connection stands (RFC5461-4). Source quench is ignored (RFC 6633). */
 #include <errno.h>
 
+#include "net/icmp.h"
 #include "tcp/options.h"
 #include "tcp/recovery.h"
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 #include "tcp/transmit.h"
-
-enum { ICMP_UNREACHABLE = 3, ICMP_TIME_EXCEEDED = 11, ICMP_PARAMETER = 12, ICMP_CODE_FRAG_NEEDED = 4 };
-
-/* icmp(7)'s translation. 0: of no concern. */
-static int icmp_errno(uint8_t type, uint8_t code)
-{
-    static const uint8_t unreachable[] = {ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED,
-                                          EMSGSIZE,     EOPNOTSUPP,   ENETUNREACH,  EHOSTDOWN,
-                                          ENONET,       ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
-                                          EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH};
-    switch (type) {
-    case ICMP_UNREACHABLE:
-        return code < sizeof unreachable ? unreachable[code] : EHOSTUNREACH;
-    case ICMP_TIME_EXCEEDED:
-        return EHOSTUNREACH;
-    case ICMP_PARAMETER:
-        return EPROTO;
-    default:
-        return 0;
-    }
-}
+#include "wire/icmp4.h"
 
 static void icmp_frag_needed(struct tcp *t, struct tcb *tcb, const struct icmp_error_view *e)
 {
@@ -50,11 +31,12 @@ static void icmp_for_tcb(struct tcp *t, struct tcb *tcb, const struct icmp_error
         count(&t->ctx->counters, CNT_TCP_ICMP_IGNORED);
         return;
     }
-    if (e->type == ICMP_UNREACHABLE && e->code == ICMP_CODE_FRAG_NEEDED) {
+    if (e->type == ICMP4_UNREACHABLE && e->code == ICMP4_UNREACH_FRAG_NEEDED) {
         icmp_frag_needed(t, tcb, e);
         return;
     }
-    int err = icmp_errno(e->type, e->code);
+    bool hard; /* RFC5461-4: before the connection stands all are, later none */
+    int err = icmp_error_errno(e->type, e->code, &hard);
     if (err == 0)
         return;
     if (tcb->state == TCP_S_SYN_SENT || tcb->state == TCP_S_SYN_RECEIVED) {
@@ -77,7 +59,7 @@ void tcp_icmp_error(struct tcp *t, const struct pkt *p)
         icmp_for_tcb(t, tcb_at(t, conn_index(ref)), e);
     } else if (ref != 0 && conn_kind(ref) == CONN_HALF_OPEN) {
         struct half_open *h = half_open_at(t, conn_index(ref));
-        if (e->type == ICMP_UNREACHABLE && e->code != ICMP_CODE_FRAG_NEEDED && e->seq == h->iss)
+        if (e->type == ICMP4_UNREACHABLE && e->code != ICMP4_UNREACH_FRAG_NEEDED && e->seq == h->iss)
             syn_queue_remove(t, h);
     } else {
         count(&t->ctx->counters, CNT_TCP_ICMP_IGNORED);
