@@ -166,7 +166,6 @@ static uint8_t burst_flags(struct tcp *t, uint32_t i, uint32_t n)
 {
     while (--n > 0)
         i = snd_rec_at(t, i)->next;
-    snd_rec_at(t, i)->flags |= SND_PUSH; /* also when it is sent again */
     return rec_wire_flags(snd_rec_at(t, i)) | TCP_PSH;
 }
 

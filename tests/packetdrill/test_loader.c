@@ -206,31 +206,6 @@ static void bursts_are_cut_into_segments_and_pushed(void **state)
     t.free(t.userdata);
 }
 
-/* As on Linux what was pushed is so when it is sent again: the end of a burst, too. */
-static void bursts_end_in_a_push_when_sent_again(void **state)
-{
-    init("tcp_early_retrans=0,tcp_frto=0,tcp_timestamps=0", &t);
-    int l = listener();
-    inject(50001, 8080, SYN, 0, 0, syn_opts, sizeof(syn_opts), "", 0);
-    struct segment s;
-    expect(&s, SYN | ACK);
-    uint32_t iss = ntohl(s.tcp.seq);
-    inject(50001, 8080, ACK, 1, iss + 1, "", 0, "", 0);
-    int fd = t.accept(t.userdata, l, NULL, NULL);
-    char data[4 * 1460] = {0};
-    assert_int_equal(t.write(t.userdata, fd, data, sizeof(data)), sizeof(data));
-    for (uint32_t i = 0; i < 4; i++)
-        expect(&s, i % 2 == 1 ? ACK | PSH : ACK);
-    expect(&s, ACK); /* the first, after a time-out */
-    assert_int_equal(ntohl(s.tcp.seq), iss + 1);
-    inject(50001, 8080, ACK, 1, iss + 1 + 1460, "", 0, "", 0);
-    for (uint32_t i = 1; i < 3; i++) {
-        expect(&s, i == 1 ? ACK | PSH : ACK);
-        assert_int_equal(ntohl(s.tcp.seq), iss + 1 + i * 1460);
-    }
-    t.free(t.userdata);
-}
-
 /* An active open: SYN retransmitted after 1 s of virtual time (RFC6298-2.1), none of real time. */
 static void connect_retransmits_its_syn_after_a_virtual_second(void **state)
 {
@@ -294,7 +269,6 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocking_accept_returns_at_the_virtual_time_of_the_final_ack),
         cmocka_unit_test(bursts_are_cut_into_segments_and_pushed),
-        cmocka_unit_test(bursts_end_in_a_push_when_sent_again),
         cmocka_unit_test(connect_retransmits_its_syn_after_a_virtual_second),
         cmocka_unit_test(the_object_is_used_again_and_leaves_other_descriptors_alone),
     };
