@@ -8,6 +8,7 @@
 #include "tcp/rcv_queue.h"
 #include "tcp/snd_queue.h"
 #include "tcp/sockopts.h"
+#include "tcp/tally.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 
@@ -106,6 +107,7 @@ static int connect_refused(const struct tcb *tcb)
 /* A block that was a connection before starts from nothing, but for its options and its binding. */
 static void connect_forget_past(struct tcp *t, struct tcb *tcb)
 {
+    tally_free(t, tcb);
     const uint32_t kept = TCB_BOUND_PORT | TCB_IN_PORTS | TCB_REUSEADDR | TCB_REUSEPORT | TCB_NODELAY |
                           TCB_CORK | TCB_KEEPALIVE | TCB_OOBINLINE | TCB_LINGER | TCB_RCVBUF_LOCKED |
                           TCB_SNDBUF_LOCKED;

@@ -10,6 +10,7 @@
 #include "tcp/rtt.h"
 #include "tcp/scoreboard.h"
 #include "tcp/sockopts.h"
+#include "tcp/tally.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 
@@ -61,8 +62,13 @@ static void info_fill(const struct tcp *t, const struct tcb *tcb, struct tcp_inf
     out->tcpi_notsent_bytes = tcb->write_seq - tcb->snd_nxt;
     out->tcpi_snd_wnd = tcb->snd_wnd;
     out->tcpi_min_rtt = tcb->min_rtt != 0 ? tcb->min_rtt : UINT32_MAX; /* as Linux says "none yet" */
+    tally_fill(t, tcb, out);
+    if (out->tcpi_bytes_received == 0) /* as on Linux: since the connection came about */
+        out->tcpi_last_data_recv -= t->ctx->tun->tcp_delack_ms;
     if (b == NULL)
         return;
+    out->tcpi_data_segs_out += b->total_retrans;
+    out->tcpi_bytes_sent += b->bytes_retrans;
     out->tcpi_total_retrans = b->total_retrans;
     out->tcpi_bytes_retrans = b->bytes_retrans;
     out->tcpi_dsack_dups = b->dsack_dups;

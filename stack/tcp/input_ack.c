@@ -12,6 +12,7 @@
 #include "tcp/rtt.h"
 #include "tcp/snd_queue.h"
 #include "tcp/snd_room.h"
+#include "tcp/tally.h"
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
@@ -134,6 +135,8 @@ static void space_freed(struct tcp *t, struct tcb *tcb, bool was_writeable)
         return;
     snd_room_expand(t, tcb); /* with the congestion window as this ACK has left it */
     if (snd_room_writeable(t, tcb)) {
+        if (tcb_is(tcb, TCB_NO_SPACE))
+            tally_go_on(t, tcb, TALLY_SNDBUF);
         tcb->flags &= ~TCB_NO_SPACE;
         tcb_notify(t, tcb, EPOLLOUT);
     }
@@ -164,11 +167,16 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
         e.has_ecr = true;
         e.ecr = v->opt.tsecr;
     }
+    bool queued = tcb->sndq_head != 0 && tally_wanted(tcb);
     bool outstanding = tcb->packets_out > 0, was_writeable = snd_room_writeable(t, tcb);
     bool bare = p->data_len == 0 && (v->flags & (TCP_SYN | TCP_FIN)) == 0 && v->ack == tcb->snd_una;
+    if (queued)
+        tally_chrono_running(t, tcb);
     if (seq_gt(v->ack, tcb->snd_una))
         ack_advance(t, tcb, &e, &rtt);
     bool window_changed = window_update(tcb, v);
+    if (window_changed)
+        tally_go_on(t, tcb, TALLY_RWND);
     e.pure = bare && !window_changed;
     e.duplicate = e.pure && outstanding;
     e.ece = ecn_echoed(tcb, v->flags);
@@ -179,6 +187,8 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     if (outstanding ? e.advanced || e.duplicate || e.delivered > 0 || e.ece
                     : tcb->board != 0 && (e.pure || e.dsack)) /* a probe may have gone without need */
         recovery_on_ack(t, tcb, &e);
+    if (queued)
+        tally_acked(t, tcb, e.moved, e.delivered, e.ece);
     if ((e.advanced || e.older) && !e.timer_set)
         timers_data_acked(t, tcb);
     if (e.advanced || (window_changed && tcb->notsent_lowat))
@@ -229,6 +239,7 @@ void ack_process_all(struct tcp *t, struct tcb *tcb, seq_t seq, seq_t ack, uint3
         e.rtt_us = rtt_us;
         recovery_on_ack(t, tcb, &e);
     }
+    tally_all_acked(t, tcb, bytes, packets, oldest);
     timers_all_acked(tcb);
     space_freed(t, tcb, was_writeable);
 }

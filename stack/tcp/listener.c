@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "tcp/tally.h"
 #include "tcp/tcp_private.h"
 #include "tcp/output.h"
 
@@ -34,6 +35,7 @@ int listener_open(struct tcp *t, struct tcb *tcb, int backlog)
     l->backlog = backlog_clamp(t, backlog);
     l->next = port->listeners;
     port->listeners = i;
+    tally_free(t, tcb); /* of an earlier connection; its place is the listener's now */
     tcb->listener = i;
     tcb_set_state(t, tcb, TCP_S_LISTEN);
     return 0;

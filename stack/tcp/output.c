@@ -8,6 +8,7 @@
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/snd_queue.h"
+#include "tcp/tally.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 #include "tcp/transmit.h"
@@ -181,6 +182,7 @@ static void output_new(struct tcp *t, struct tcb *tcb)
     if (tcb->sndq_unsent == 0)
         return;
     seq_t begin = tcb->snd_nxt;
+    bool rwnd = false;
     if (tcb->packets_out == 0 && tcb->snd_wnd != 0)
         congestion_tx_start(t, tcb);
     while ((i = tcb->sndq_unsent) != 0) {
@@ -189,14 +191,18 @@ static void output_new(struct tcp *t, struct tcb *tcb)
             break;
         if (r->len > tcb->snd_mss && snd_queue_split(t, tcb, i, tcb->snd_mss) != 0)
             break;
-        if (!window_allows(t, tcb, i))
+        if (!window_allows(t, tcb, i)) {
+            rwnd = true;
             break;
+        }
         uint32_t len, n = burst_size(t, tcb, i, &len);
         if ((n == 1 ? send_one(t, tcb, i) : transmit_records(t, tcb, i, n, len, burst_flags(t, i, n))) != 0)
             break;
         went_out(t, tcb, n);
     }
     congestion_sent(t, tcb, tcb->snd_nxt != begin);
+    if (tally_wanted(tcb))
+        tally_output(t, tcb, rwnd);
 }
 
 /* ---- all together ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tcp/rcv_tuning.h"
 
+#include "tcp/tally.h"
 #include "tcp/tcp_private.h"
 
 #define RTT_MIN_US 1000u /* shorter round trips are measured over so long: fewer, larger steps */
@@ -44,6 +45,7 @@ void rcv_tuning_read(struct tcp *t, struct tcb *tcb)
             rcv_tuning_grow(t, tcb, bytes);
         tcb->tuning_bytes = bytes;
     }
+    tally_read(t, tcb, bytes);
     tcb->tuning_seq = tcb->copied_seq;
     tcb->tuning_at = now;
 }

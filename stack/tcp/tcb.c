@@ -11,6 +11,7 @@
 #include "tcp/snd_queue.h"
 #include "tcp/snd_room.h"
 #include "tcp/sockopts.h"
+#include "tcp/tally.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 #include "wire/tcp.h"
@@ -80,10 +81,13 @@ static void tcb_release_queues(struct tcp *t, struct tcb *tcb)
     reassembly_purge(t, tcb);
     recovery_forget(t, tcb);
     congestion_release(t, tcb);
+    tally_stop(t, tcb);
 }
 
 void tcb_free(struct tcp *t, struct tcb *tcb)
 {
+    if (tcb->state == TCP_S_LISTEN)
+        tcb->tally = 0; /* its place was the listener's */
     if (tcb->state != TCP_S_CLOSED)
         tcb_set_state(t, tcb, TCP_S_CLOSED);
     tcb_leave_table(t, tcb);
@@ -92,6 +96,7 @@ void tcb_free(struct tcp *t, struct tcb *tcb)
     tcb_release_queues(t, tcb);
     rcv_queue_purge(t, tcb);
     opts_drop(t, tcb->opts);
+    tally_free(t, tcb);
     if (tcb_is(tcb, TCB_ORPHAN))
         t->orphans--;
     if (tcb->ep.queued)

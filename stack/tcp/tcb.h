@@ -180,8 +180,11 @@ struct tcb {
     seq_t snd_up;       /* one past it, sending */
     seq_t snd_sml;      /* end of the last small segment sent (Minshall) */
 
-    uint32_t opts;     /* sockopts.h: what is rarely other than the default, shared */
-    uint32_t listener; /* LISTEN: listener.h */
+    uint32_t opts; /* sockopts.h: what is rarely other than the default, shared */
+    union {
+        uint32_t listener; /* LISTEN: listener.h */
+        uint32_t tally;    /* other states: tally.h; 0: none yet */
+    };
     union {
         uint32_t port_next;   /* TCB_IN_PORTS */
         uint32_t accept_next; /* TCB_CHILD: came in by a listener, so it is in no port's list */

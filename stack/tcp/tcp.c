@@ -9,6 +9,7 @@
 #include "tcp/recovery.h"
 #include "tcp/snd_queue.h"
 #include "tcp/sockopts.h"
+#include "tcp/tally.h"
 #include "tcp/tcp_private.h"
 #include "tcp/timers.h"
 
@@ -33,6 +34,8 @@ static int slabs_init(struct tcp *t)
     if (rc == 0)
         rc = slab_init(&t->congs, mem, sizeof(struct cong), conns);
     if (rc == 0)
+        rc = slab_init(&t->tallies, mem, sizeof(struct tally), conns);
+    if (rc == 0)
         rc = slab_init(&t->opts, mem, sizeof(struct tcp_opts), conns);
     if (rc == 0)
         rc = slab_init(&t->listeners, mem, sizeof(struct listener), LISTENERS_MAX);
@@ -49,6 +52,7 @@ static void slabs_fini(struct tcp *t)
     slab_fini(&t->assemblies);
     slab_fini(&t->boards);
     slab_fini(&t->congs);
+    slab_fini(&t->tallies);
     slab_fini(&t->opts);
     slab_fini(&t->listeners);
     rcv_wait_fini(t);

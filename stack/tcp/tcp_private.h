@@ -26,7 +26,8 @@ struct tcp {
     struct slab assemblies;
     struct slab boards; /* recovery.h */
     struct slab congs;  /* congestion.h */
-    struct slab opts;   /* sockopts.h */
+    struct slab tallies;
+    struct slab opts; /* sockopts.h */
     struct slab listeners;
     struct ports ports;
     struct isn isn;

@@ -179,7 +179,7 @@ bool world_run(struct world *w, nsec_t until, bool (*each)(struct world *w, void
 static uint32_t host_holds(const struct tcp *t)
 {
     return t->records.in_use + t->ranges.in_use + t->assemblies.in_use + t->boards.in_use +
-           t->listeners.in_use + (t->opts.in_use - 1) + (t->pinned != 0);
+           t->tallies.in_use + t->listeners.in_use + (t->opts.in_use - 1) + (t->pinned != 0);
 }
 
 static void host_stop(struct host *h, struct tcp_census *left)
