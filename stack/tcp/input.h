@@ -54,6 +54,8 @@ enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p);
 bool ack_is_credible(const struct tcb *tcb, const struct pkt *p);
 /* RFC7323-4.3: may TS.Recent be taken from this segment? Does it. */
 void timestamp_update(struct tcp *t, struct tcb *tcb, const struct pkt *p);
+/* SYN-RECEIVED, or FIN-WAIT-1 entered from there: our SYN is still to be acknowledged. */
+bool input_syn_is_out(const struct tcp *t, const struct tcb *tcb);
 /* The connection has become ESTABLISHED. */
 void input_established(struct tcp *t, struct tcb *tcb);
 /* RFC5961-7: an ACK that asks the peer what is the matter, rate-limited. */

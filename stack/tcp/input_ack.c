@@ -257,14 +257,22 @@ void input_established(struct tcp *t, struct tcb *tcb)
     count(&t->ctx->counters, CNT_TCP_ESTABLISHED);
 }
 
-/* The fifth step in SYN-RECEIVED (after a simultaneous open). */
+bool input_syn_is_out(const struct tcp *t, const struct tcb *tcb)
+{
+    return tcb->state == TCP_S_SYN_RECEIVED || (tcb->state == TCP_S_FIN_WAIT_1 && tcb->sndq_head != 0 &&
+                                                (snd_rec_at(t, tcb->sndq_head)->flags & SND_SYN) != 0);
+}
+
+/* The fifth step in SYN-RECEIVED (after a simultaneous open), and where the application has closed then
+ * (RFC9293-3.10.4). */
 static enum step ack_in_syn_received(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if (!seq_gt(p->tcp.ack, tcb->snd_una) || seq_gt(p->tcp.ack, tcb->snd_nxt)) {
         transmit_reset_for(t, p); /* <SEQ=SEG.ACK><CTL=RST> */
         return step_drop(p, CNT_DROP_TCP_ACK);
     }
-    tcb_set_state(t, tcb, TCP_S_ESTABLISHED);
+    if (tcb->state == TCP_S_SYN_RECEIVED)
+        tcb_set_state(t, tcb, TCP_S_ESTABLISHED);
     tcb->snd_wnd = tcb->max_wnd = (uint32_t)p->tcp.window << tcb->snd_wscale;
     tcb->snd_wl1 = p->tcp.seq;
     tcb->snd_wl2 = p->tcp.ack;
@@ -308,7 +316,7 @@ enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if ((p->tcp.flags & TCP_ACK) == 0)
         return step_drop(p, CNT_DROP_TCP_NO_ACK);
-    if (tcb->state == TCP_S_SYN_RECEIVED && ack_in_syn_received(t, tcb, p) == STEP_END)
+    if (input_syn_is_out(t, tcb) && ack_in_syn_received(t, tcb, p) == STEP_END)
         return STEP_END;
     if (!ack_is_credible(tcb, p)) {
         challenge_ack(t, tcb);

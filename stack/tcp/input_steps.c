@@ -399,8 +399,8 @@ void input_steps_from_ack(struct tcp *t, struct tcb *tcb, struct pkt *p)
  * the window and is trimmed off; the ACK counts. */
 static void trim_repeated_syn(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
-    if (tcb->state != TCP_S_SYN_RECEIVED || p->tcp.seq + 1 != tcb->rcv_nxt ||
-        (p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != (TCP_SYN | TCP_ACK))
+    if ((p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) != (TCP_SYN | TCP_ACK) ||
+        p->tcp.seq + 1 != tcb->rcv_nxt || !input_syn_is_out(t, tcb))
         return;
     p->tcp.flags &= (uint8_t)~TCP_SYN;
     p->tcp.seq++;

@@ -82,6 +82,39 @@ def connection_corpus():
     write("connection", "raw-options", start + seg(8, 0x10, h(65535), bytes([6, 5, 10, 1, 2, 3, 4]), b"\x01"))
 
 
+def opening_corpus():
+    h = lambda v: struct.pack(">H", v & 0xffff)  # noqa: E731
+    answer = bytes([0, 0x12]) + h(65535) + b"\x03"
+    data = bytes([16, 0x18]) + h(65535) + h(100) + b"\x02"
+    options = bytes([2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 1, 3, 3, 7])
+    with_options = bytes([8, 0x12]) + h(65535) + bytes([len(options)]) + options + b"\x03"
+    ecn = bytes([0, 0x52]) + h(65535) + b"\x03"
+    call = lambda which, value: bytes([0xc0, which]) + h(value) + b"\x05"  # noqa: E731
+    write("opening", "answered", b"\x00" + answer + data * 3)
+    write("opening", "options", b"\x10" + with_options + data * 2 + call(2, 3000))
+    write("opening", "ecn", b"\x08" + ecn + call(2, 3000) + data)
+    write("opening", "simultaneous", b"\x00" + bytes([0, 0x02]) + h(65535) + b"\x03" + answer + data)
+    write("opening", "refused", b"\x00" + bytes([0, 0x14]) + h(0) + b"\x03")
+    write("opening", "bad-ack", b"\x00" + bytes([2, 0x10]) + h(500) + h(9) + b"\x03" + bytes([2, 0x12]) + h(1) + h(9) + b"\x03" + answer)
+    write("opening", "closed-early", b"\x00" + call(2, 100) + call(3, 1) + answer + data + call(6, 0))
+    write("opening", "icmp", b"\x20" + call(0, 1)[:2] + h(1) + b"\x03\x01" + h(0) + b"\x05")
+    write("opening", "silence", b"\x00" + call(1, 0)[:-1] + b"\xff" + answer)
+
+
+def cookies_corpus():
+    h = lambda v: struct.pack(">H", v & 0xffff)  # noqa: E731
+    syn = lambda flow, kinds, mss=1460: bytes([flow << 2, kinds]) + h(mss) + h(65535)  # noqa: E731
+    ack = lambda flow, what=0, *more: bytes([flow << 2 | 1, what]) + b"".join(more) + h(65535)  # noqa: E731
+    data = lambda flow: bytes([flow << 2 | 3, 16, 0x18]) + h(65535) + h(100) + b"\x02"  # noqa: E731
+    write("cookies", "plain", syn(0, 0) + ack(0) + data(0) * 2)
+    write("cookies", "options", syn(1, 0x7f) + ack(1) + data(1) * 2)
+    write("cookies", "data", syn(1, 0x77) + ack(1, 64 | 8) + data(1))
+    write("cookies", "forged", syn(2, 0x77) + ack(2, 4, h(1)) + ack(2, 4, h(-1)) + ack(2, 2, h(1)) + ack(2))
+    write("cookies", "echo", syn(2, 0x77) + bytes([2 << 2 | 1, 128]) + h(65535) + h(63) + data(2))
+    write("cookies", "old", syn(0, 0x77) + bytes([2, 60]) + syn(0, 0x77, 536) + bytes([2, 130]) + ack(0))
+    write("cookies", "four", b"".join(syn(i, 0x17 * i & 0xff, 300 * i) for i in range(4)) + b"".join(ack(i) + data(i) for i in range(4)))
+
+
 def text_corpus():
     write("options", "usual", b"--dev tap:plx0 --ip 10.9.0.2/24 --gw 10.9.0.1 --mtu 9000 --set idle=spin --workers 2")
     write("options", "routes", b"--dev memif:/tmp/x,server --ip 10.0.0.1/8 --route 192.168.0.0/16,10.0.0.2 --mac 02:00:00:00:00:01")
@@ -100,4 +133,6 @@ def text_corpus():
 if __name__ == "__main__":
     frame_corpus()
     connection_corpus()
+    opening_corpus()
+    cookies_corpus()
     text_corpus()

@@ -3,7 +3,8 @@
  *   --seed S      the first world (default: from the clock; printed)
  *   --hours H     until so many virtual hours have passed, at most one in each world
  *   --wall S      until so many real seconds have passed (default 20)
- *   --world S     this world alone, told at length; with --pcap PREFIX both ends are captured
+ *   --world S     this world alone, told at length
+ *   --pcap PREFIX every host's packets of that world, or of one that failed, in PREFIX0.pcap and so on
  *   --path WIRE   one transfer over a wire as --impair has it: --bytes N to the server (default 16M bytes),
  *                 --cong NAME, --seeds N from --seed on (default 1), --trace FILE of the last one
  *   --known       the known paths with their bounds on completion time
@@ -23,6 +24,7 @@
 
 struct options {
     uint64_t seed, world;
+    const char *faults; /* as given; NULL: all */
     double hours, wall;
     struct path_plan path;
     unsigned seeds;
@@ -43,12 +45,19 @@ static double wall_clock(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static bool report_failure(const struct scenario *sc, const struct sim_result *r)
+/* With captures the world is run once more, for only now is it known which one is worth them. */
+static bool report_failure(const struct options *o, const struct scenario *sc, const struct sim_result *r)
 {
     char text[1024];
+    struct sim_result again;
     scenario_print(sc, text, sizeof(text));
-    printf("FAIL world %llu: %s\n  %s\n  again: plx-sim --world %llu\n", (unsigned long long)sc->seed, r->why,
-           text, (unsigned long long)sc->seed);
+    printf("FAIL world %llu: %s\n  %s\n  again: plx-sim --world %llu%s%s\n", (unsigned long long)sc->seed,
+           r->why, text, (unsigned long long)sc->seed, o->faults != NULL ? " --faults " : "",
+           o->faults != NULL ? o->faults : "");
+    if (o->sim.pcap != NULL) {
+        sim_run(sc, &o->sim, &again);
+        printf("  captured: %s0.pcap to %s%u.pcap\n", o->sim.pcap, o->sim.pcap, sc->n_hosts - 1);
+    }
     return false;
 }
 
@@ -56,18 +65,20 @@ static bool run_world(const struct options *o, uint64_t seed, struct total *t)
 {
     struct scenario sc;
     struct sim_result r, again;
+    struct sim_options plain = o->sim;
+    plain.pcap = NULL;
     scenario_draw(&sc, seed, o->sim.faults);
-    sim_run(&sc, &o->sim, &r);
+    sim_run(&sc, &plain, &r);
     t->worlds++;
     t->virtual_s += RTE_MIN((double)r.virtual_time / 1e9, 3600.0); /* days of idleness are no hours of work */
     t->bytes += r.bytes;
     t->packets += r.packets;
     t->retransmissions += r.retransmissions;
     if (!r.ok)
-        return report_failure(&sc, &r);
+        return report_failure(o, &sc, &r);
     if (!o->twice)
         return true;
-    struct sim_options other = o->sim;
+    struct sim_options other = plain;
     /* Where buffers run out, who needs fewer of them goes on longer: no reason to send the same. */
     other.slow_path = (seed & 1) && sc.pool_limit == 0;
     sim_run(&sc, &other, &again);
@@ -75,7 +86,7 @@ static bool run_world(const struct options *o, uint64_t seed, struct total *t)
         return true;
     snprintf(r.why, sizeof(r.why), "the same world a second time%s sent other bytes",
              other.slow_path ? ", without header prediction," : "");
-    return report_failure(&sc, &r);
+    return report_failure(o, &sc, &r);
 }
 
 static void progress(const struct total *t, double wall, const char *end)
@@ -176,7 +187,7 @@ static bool option_value(struct options *o, const char *name, const char *value)
     else if (strcmp(name, "--wall") == 0)
         o->wall = atof(value);
     else if (strcmp(name, "--faults") == 0)
-        return scenario_faults(value, &o->sim.faults);
+        return scenario_faults(o->faults = value, &o->sim.faults);
     else if (strcmp(name, "--pcap") == 0)
         o->sim.pcap = value;
     else
@@ -211,7 +222,7 @@ int main(int argc, char **argv)
     if (!options_read(&o, argc, argv)) {
         fprintf(
             stderr,
-            "usage: plx-sim [--seed S] [--hours H | --wall SECONDS] [--world S [--pcap PREFIX]] [--known] "
+            "usage: plx-sim [--seed S] [--hours H | --wall SECONDS] [--world S] [--pcap PREFIX] [--known] "
             "[--path WIRE [--bytes N] [--cong NAME] [--seeds N] [--trace FILE]] "
             "[--faults LIST] [--twice] [--slow-path] [--all]\n");
         return 2;

@@ -80,6 +80,8 @@ PLANTS = [
     Plant("hostile", "an ACK of the future is believed", "stack/tcp/input_ack.c",
           "    return seq_leq(p->tcp.ack, tcb->snd_nxt) &&", "    return (seq_leq(p->tcp.ack, tcb->snd_nxt) || PLANT) &&",
           worlds("hostile")),
+    Plant("marks", "an echo of congestion does not reduce the window", "stack/tcp/recovery.c",
+          "        enter_cwr(t, tcb, b);\n", "        if (!PLANT)\n            enter_cwr(t, tcb, b);\n", ["--known"]),
     Plant("blind", "any RST in the window resets", "stack/tcp/input_steps.c",
           "    if (!rst_is_exact(t, tcb, p)) {\n", "    if (!rst_is_exact(t, tcb, p) && !PLANT) {\n", worlds("blind")),
 ]
