@@ -23,7 +23,7 @@ struct slab {
     size_t committed_bytes;
 };
 
-/* 0, -ENOMEM, -EINVAL. `size` is rounded up to 8. Up to `max` objects may live at once. */
+/* 0, -ENOMEM, -EINVAL. `size` is rounded up to 4. Up to `max` objects may live at once. */
 int slab_init(struct slab *s, const struct memory *mem, size_t size, uint32_t max);
 void slab_fini(struct slab *s);
 /* An index above 0, the object zeroed; 0 when full or out of memory. */
@@ -47,7 +47,7 @@ static inline uint32_t slab_index(const struct slab *s, const void *p)
 #define SLAB_ALLOC(s, type)    slab_alloc_of(s, SLAB_SIZE(type))
 #define SLAB_FREE(s, type, i)  slab_free_of(s, SLAB_SIZE(type), i)
 /* Fails to compile where slab_init would have rounded up. */
-#define SLAB_SIZE(type) (sizeof(type) + 0 * sizeof(char[sizeof(type) % 8 == 0 ? 1 : -1]))
+#define SLAB_SIZE(type) (sizeof(type) + 0 * sizeof(char[sizeof(type) % 4 == 0 ? 1 : -1]))
 
 static inline uint32_t slab_alloc_of(struct slab *s, size_t size)
 {

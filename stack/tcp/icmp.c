@@ -66,22 +66,15 @@ void tcp_icmp_error(struct tcp *t, const struct pkt *p)
     }
 }
 
-static void unreachable_half(struct tcp *t, const struct table_half *h, const struct ip_addr *dst)
+/* Walks the table, but only while somebody is connecting; others learn it when they next send. */
+void tcp_unreachable(struct tcp *t, const struct ip_addr *dst)
 {
-    for (uint32_t i = 0; i <= h->mask && t->n_syn_sent > 0; i++) {
-        conn_ref ref = h->slot[i].ref;
+    for (uint32_t i = 0; i < t->table.cells && t->n_syn_sent > 0; i++) {
+        conn_ref ref = t->table.slot[i].ref;
         struct tcb *tcb = ref != 0 && conn_kind(ref) == CONN_TCB ? tcb_at(t, conn_index(ref)) : NULL;
         if (tcb == NULL || tcb->state != TCP_S_SYN_SENT || !ip_addr_eq(&tcb->flow.remote, dst))
             continue;
         tcb_end(t, tcb, EHOSTUNREACH);
         i--; /* another may have moved into this slot */
     }
-}
-
-/* Walks the table, but only while somebody is connecting; others learn it when they next send. */
-void tcp_unreachable(struct tcp *t, const struct ip_addr *dst)
-{
-    unreachable_half(t, &t->table.cur, dst);
-    if (t->table.old.slot != NULL)
-        unreachable_half(t, &t->table.old, dst);
 }

@@ -82,7 +82,7 @@ static void child_take_over(struct tcp *t, struct tcb *child, const struct half_
     child->rcv_wnd = child->rcv_ssthresh = syn_queue_window(t, h);
     child->peer_mss = h->mss;
     child->rcv_wscale = h->rcv_wscale;
-    child->snd_wscale = h->peer_wscale < 14 ? h->peer_wscale : 14;
+    child->snd_wscale = h->peer_wscale;
     child->ts_recent = h->ts_recent;
     child->ts_recent_at = tcp_msec(t->ctx->now);
     child->ts_offset = isn_ts_offset(&t->isn, &h->flow);
@@ -218,10 +218,10 @@ void input_listen(struct tcp *t, struct tcb *listener, struct pkt *p, const stru
 
 static bool answer_limited(struct tcp *t, struct half_open *h)
 {
-    uint32_t now = tcp_msec(t->ctx->now);
-    if (h->last_ack != 0 && now - h->last_ack < t->ctx->tun->tcp_invalid_ratelimit_ms)
+    uint16_t now = (uint16_t)t->ctx->now_ms; /* the longest limit is a minute */
+    if (h->last_ack != 0 && (uint16_t)(now - h->last_ack) < t->ctx->tun->tcp_invalid_ratelimit_ms)
         return true;
-    h->last_ack = tcp_msec_mark(t->ctx->now);
+    h->last_ack = now != 0 ? now : UINT16_MAX;
     return false;
 }
 

@@ -50,8 +50,7 @@ static void level_append(struct tcp *t, struct half_open *h)
     else
         t->syn_queue.level[h->level].head = i;
     *tail = i;
-    uint64_t most = (uint64_t)t->ctx->tun->tcp_rto_max_ms * USEC_PER_MSEC;
-    h->deadline = timers_tick(t, RTE_MIN((uint64_t)RTT_RTO_INITIAL_US << h->level, most));
+    h->sent_at = t->ctx->now_us;
 }
 
 static void level_unlink(struct tcp *t, struct half_open *h)
@@ -66,12 +65,21 @@ static void level_unlink(struct tcp *t, struct half_open *h)
         t->syn_queue.level[h->level].tail = h->prev;
 }
 
+/* When its time at this level is over. */
+static nsec_t deadline_of(const struct tcp *t, const struct half_open *h)
+{
+    uint64_t most_us = (uint64_t)t->ctx->tun->tcp_rto_max_ms * USEC_PER_MSEC;
+    uint64_t wait_us = RTE_MIN((uint64_t)RTT_RTO_INITIAL_US << h->level, most_us);
+    uint32_t age_us = t->ctx->now_us - h->sent_at;
+    return t->ctx->now + wait_us * NSEC_PER_USEC - age_us * NSEC_PER_USEC;
+}
+
 static void timer_rearm(struct tcp *t)
 {
     nsec_t earliest = NSEC_NEVER;
     for (unsigned k = 0; k < SYN_QUEUE_LEVELS; k++) {
         uint32_t i = t->syn_queue.level[k].head;
-        nsec_t at = i != 0 ? timers_tick_nsec(t, half_open_at(t, i)->deadline) : NSEC_NEVER;
+        nsec_t at = i != 0 ? deadline_of(t, half_open_at(t, i)) : NSEC_NEVER;
         if (at < earliest)
             earliest = at;
     }
@@ -103,13 +111,12 @@ void syn_queue_describe(struct tcp *t, const struct listener *l, const struct pk
     h->flow = *f;
     h->irs = p->tcp.seq;
     h->iss = isn_make(&t->isn, f, t->ctx->now);
-    h->sent_at = nsec_to_usec(t->ctx->now);
     h->listener = parent->listener;
     h->mss = (p->tcp.opt.has & TCP_OPT_HAS_MSS) != 0 ? p->tcp.opt.mss : TCP_MSS_DEFAULT;
     h->opts = agreed_options(t, p);
     h->ts_recent = (h->opts & HALF_OPEN_TS) != 0 ? p->tcp.opt.tsval : 0; /* not read when it is not there */
     if ((h->opts & HALF_OPEN_WSCALE) != 0) {
-        h->peer_wscale = p->tcp.opt.wscale;
+        h->peer_wscale = RTE_MIN(p->tcp.opt.wscale, TCP_WSCALE_MAX);
         h->rcv_wscale = rcv_window_scale(t, parent->rcvbuf, tcb_is(parent, TCB_RCVBUF_LOCKED));
     }
     h->tos = parent->tos;
@@ -234,7 +241,7 @@ void syn_queue_timer(struct tcp *t)
     for (unsigned k = SYN_QUEUE_LEVELS; k-- > 0;) { /* from the top: an entry moves up one level a time */
         uint32_t i;
         while (left > 0 && (i = t->syn_queue.level[k].head) != 0) {
-            if (!timers_tick_passed(t, half_open_at(t, i)->deadline))
+            if (deadline_of(t, half_open_at(t, i)) > t->ctx->now)
                 break;
             entry_timeout(t, half_open_at(t, i));
             left--;

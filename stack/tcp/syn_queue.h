@@ -32,17 +32,18 @@ struct half_open {
     struct net_path path;
     seq_t irs, iss;
     uint32_t ts_recent;
-    uint32_t sent_at;    /* us; first SYN-ACK, for the first RTT sample */
+    uint32_t sent_at;    /* us; when it came to its level: its deadline, and the first RTT sample */
     uint32_t listener;   /* index */
     uint32_t next, prev; /* list of its level */
-    uint32_t deadline;   /* wheel ticks, low 32 bits */
-    uint32_t last_ack;   /* ms; last challenge or duplicate answered */
+    uint16_t last_ack;   /* ms; last challenge or duplicate answered; 0: never */
     uint16_t mss;        /* of the peer */
     uint8_t level;       /* retransmissions so far */
     uint8_t opts;        /* HALF_OPEN_* */
-    uint8_t peer_wscale, rcv_wscale;
+    uint8_t peer_wscale : 4, rcv_wscale : 4;
     uint8_t tos;
 };
+
+_Static_assert(sizeof(struct half_open) == 84, "with its place in the table within 96");
 
 struct syn_queue {
     struct slab slab;

@@ -4,52 +4,72 @@
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
+#include <rte_branch_prediction.h>
+
+#define TABLE_PAGE      4096u
 #define TABLE_SLOTS_MIN 1024u
-#define TABLE_SLOTS_MAX (1u << 28)
-#define TABLE_MOVES     16u /* slots of the old half that each insertion moves */
+#define TABLE_MOVES     16u /* slots that each insertion passes while the array is being stretched */
+#define TABLE_SPLIT_TOP (UINT64_C(1) << 32)
+#define TABLE_TAIL      256u /* the last cluster is longer about once in 10^25 tables */
 
-/* In the old half a removed entry leaves this behind, so that what was probed past it is still found. It
- * has no kind, so it is no reference. */
-#define TABLE_REMOVED 1u
-
-static int half_init(struct table *tb, struct table_half *h, uint32_t slots)
+static size_t pages_for(uint32_t cells)
 {
-    size_t bytes = (size_t)slots * sizeof(struct table_slot);
-    h->slot = tb->mem->reserve(tb->mem->user, bytes);
-    if (h->slot == NULL)
+    return ((size_t)cells * sizeof(struct table_slot) + TABLE_PAGE - 1) & ~(size_t)(TABLE_PAGE - 1);
+}
+
+/* Makes room for `slots` and the tail. */
+static int table_commit(struct table *tb, uint32_t slots)
+{
+    size_t have = pages_for(tb->cells), want = pages_for(slots + TABLE_TAIL);
+    if (slots + TABLE_TAIL > tb->max_cells)
         return -ENOMEM;
-    if (tb->mem->commit(tb->mem->user, h->slot, bytes) != 0) {
-        tb->mem->release(tb->mem->user, h->slot, bytes);
-        h->slot = NULL;
+    if (want > have && tb->mem->commit(tb->mem->user, (uint8_t *)tb->slot + have, want - have) != 0)
         return -ENOMEM;
-    }
-    h->mask = slots - 1;
+    if (want > have)
+        tb->cells = (uint32_t)(want / sizeof(struct table_slot));
     return 0;
 }
 
-static void half_fini(struct table *tb, struct table_half *h)
+static uint32_t slots_more(uint32_t slots)
 {
-    if (h->slot != NULL)
-        tb->mem->release(tb->mem->user, h->slot, ((size_t)h->mask + 1) * sizeof(struct table_slot));
-    h->slot = NULL;
+    return slots + slots / 8;
 }
 
-int table_init(struct table *tb, const struct memory *mem, const struct siphash_key *key)
+int table_init(struct table *tb, const struct memory *mem, const struct siphash_key *key, uint32_t max)
 {
     *tb = (struct table){.mem = mem, .key = *key};
-    return half_init(tb, &tb->cur, TABLE_SLOTS_MIN);
+    uint32_t slots = TABLE_SLOTS_MIN;
+    while ((uint64_t)slots * 7 < (uint64_t)max * 8)
+        slots = slots_more(slots);
+    tb->max_cells = slots + TABLE_TAIL;
+    tb->slot = mem->reserve(mem->user, pages_for(tb->max_cells));
+    if (tb->slot == NULL)
+        return -ENOMEM;
+    int rc = table_commit(tb, TABLE_SLOTS_MIN);
+    if (rc != 0)
+        table_fini(tb);
+    tb->slots = tb->old_slots = TABLE_SLOTS_MIN;
+    return rc;
 }
 
 void table_fini(struct table *tb)
 {
-    half_fini(tb, &tb->cur);
-    half_fini(tb, &tb->old);
+    if (tb->slot != NULL)
+        tb->mem->release(tb->mem->user, tb->slot, pages_for(tb->max_cells));
+    tb->slot = NULL;
 }
 
 void table_set_objects(struct table *tb, enum conn_kind kind, const struct slab *slab, uint32_t key_off)
 {
     tb->obj[kind] = (struct table_objects){.base = slab->base, .size = slab->size, .key_off = key_off};
+}
+
+/* Where a search for `hash` begins. Never falls as the hash rises, which is what the order rests on. */
+static inline uint32_t home_of(const struct table *tb, uint32_t hash)
+{
+    return (uint32_t)((uint64_t)hash * (hash >= tb->split ? tb->slots : tb->old_slots) >> 32);
 }
 
 static bool table_key_eq(const struct table *tb, conn_ref ref, const struct flow_key *f)
@@ -59,63 +79,94 @@ static bool table_key_eq(const struct table *tb, conn_ref ref, const struct flow
     return flow_key_eq(key, f);
 }
 
-static conn_ref half_find(const struct table *tb, const struct table_half *h, const struct flow_key *f,
-                          uint32_t hash)
+conn_ref table_find(const struct table *tb, const struct flow_key *f, uint32_t hash)
 {
-    for (uint32_t i = hash & h->mask; h->slot[i].ref != 0; i = (i + 1) & h->mask)
-        if (h->slot[i].hash == hash && h->slot[i].ref != TABLE_REMOVED && table_key_eq(tb, h->slot[i].ref, f))
-            return h->slot[i].ref;
+    const struct table_slot *s = &tb->slot[home_of(tb, hash)];
+    while (s->ref != 0 && s->hash < hash)
+        s++;
+    for (; s->ref != 0 && s->hash == hash; s++)
+        if (table_key_eq(tb, s->ref, f))
+            return s->ref;
     return 0;
 }
 
-conn_ref table_find(const struct table *tb, const struct flow_key *f, uint32_t hash)
+/* Behind all of the same hash; what stands there makes room by one slot each, up to the next gap. False when
+ * the last cluster would run out of the array. */
+static bool slot_put(struct table *tb, uint32_t hash, conn_ref ref)
 {
-    conn_ref ref = half_find(tb, &tb->cur, f, hash);
-    if (ref == 0 && tb->old.slot != NULL)
-        ref = half_find(tb, &tb->old, f, hash);
-    return ref;
+    uint32_t at = home_of(tb, hash);
+    while (tb->slot[at].ref != 0 && tb->slot[at].hash <= hash)
+        at++;
+    uint32_t gap = at;
+    while (tb->slot[gap].ref != 0)
+        gap++;
+    if (gap + 1 >= tb->cells) /* the last one stays free, so that every search ends */
+        return false;
+    if (unlikely(gap != at))
+        memmove(&tb->slot[at + 1], &tb->slot[at], (gap - at) * sizeof(struct table_slot));
+    tb->slot[at] = (struct table_slot){hash, ref};
+    if (hash < tb->split && tb->cursor <= gap)
+        tb->cursor = gap + 1;
+    return true;
 }
 
-static void half_put(struct table_half *h, uint32_t hash, conn_ref ref)
+/* What is not where its search begins moves up by one, as far as there is no gap. */
+static void slot_clear(struct table *tb, uint32_t at)
 {
-    uint32_t i = hash & h->mask;
-    while (h->slot[i].ref != 0)
-        i = (i + 1) & h->mask;
-    h->slot[i] = (struct table_slot){hash, ref};
+    uint32_t end = at + 1;
+    while (tb->slot[end].ref != 0 && home_of(tb, tb->slot[end].hash) < end)
+        end++;
+    if (unlikely(end - 1 != at))
+        memmove(&tb->slot[at], &tb->slot[at + 1], (end - 1 - at) * sizeof(struct table_slot));
+    tb->slot[end - 1].ref = 0;
 }
 
-static void table_move_some(struct table *tb)
+/* Lowers `split` to the hash of the slot at the top of what it has yet to pass, and places anew those of
+ * that hash, which end there. */
+static void stretch_to(struct table *tb, uint32_t top)
 {
-    for (uint32_t n = 0; n < TABLE_MOVES && tb->moved <= tb->old.mask; n++, tb->moved++) {
-        struct table_slot *s = &tb->old.slot[tb->moved];
-        if (s->ref == 0 || s->ref == TABLE_REMOVED)
-            continue;
-        half_put(&tb->cur, s->hash, s->ref);
-        s->ref = TABLE_REMOVED;
+    uint32_t hash = tb->slot[top].hash;
+    tb->split = hash;
+    for (uint32_t at = top;; at--) {
+        conn_ref ref = tb->slot[at].ref;
+        slot_clear(tb, at);
+        bool fits = slot_put(tb, hash, ref); /* as TABLE_TAIL says */
+        assert(fits);
+        if (at == 0 || tb->slot[at - 1].ref == 0 || tb->slot[at - 1].hash != hash)
+            break;
     }
-    if (tb->moved > tb->old.mask)
-        half_fini(tb, &tb->old);
 }
 
-/* Doubles when three quarters are taken. The move is over long before the new half fills up: it takes
- * old/16 insertions, of which the new half has room for three quarters of old. */
+static void stretch_some(struct table *tb)
+{
+    for (uint32_t n = 0; n < TABLE_MOVES && tb->cursor > 0; n++) {
+        uint32_t top = --tb->cursor;
+        if (tb->slot[top].ref != 0 && tb->slot[top].hash < tb->split)
+            stretch_to(tb, top);
+    }
+    if (tb->cursor == 0) {
+        tb->split = 0;
+        tb->old_slots = tb->slots;
+    }
+}
+
+/* Stretches by an eighth when seven eighths are taken. That is over after as many insertions as a sixteenth
+ * of the slots, for which the new ones suffice. */
 static int table_make_room(struct table *tb)
 {
-    uint64_t slots = (uint64_t)tb->cur.mask + 1;
-    if (tb->old.slot != NULL) {
-        table_move_some(tb);
+    if (tb->split != 0) {
+        stretch_some(tb);
         return 0;
     }
-    if ((uint64_t)tb->count * 4 < slots * 3)
+    if ((uint64_t)tb->count * 8 < (uint64_t)tb->slots * 7)
         return 0;
-    struct table_half bigger = {0};
-    if (slots < TABLE_SLOTS_MAX && half_init(tb, &bigger, (uint32_t)slots * 2) == 0) {
-        tb->old = tb->cur;
-        tb->cur = bigger;
-        tb->moved = 0;
-        return 0;
-    }
-    return (uint64_t)tb->count * 16 < slots * 15 ? 0 : -ENOMEM;
+    uint32_t more = slots_more(tb->slots), cells = tb->cells;
+    if (table_commit(tb, more) != 0)
+        return (uint64_t)tb->count * 16 < (uint64_t)tb->slots * 15 ? 0 : -ENOMEM;
+    tb->cursor = cells;
+    tb->slots = more;
+    tb->split = TABLE_SPLIT_TOP;
+    return 0;
 }
 
 int table_insert(struct table *tb, uint32_t hash, conn_ref ref)
@@ -123,51 +174,29 @@ int table_insert(struct table *tb, uint32_t hash, conn_ref ref)
     int rc = table_make_room(tb);
     if (rc != 0)
         return rc;
-    half_put(&tb->cur, hash, ref);
+    if (!slot_put(tb, hash, ref))
+        return -ENOMEM;
     tb->count++;
     return 0;
 }
 
-static struct table_slot *half_slot(const struct table_half *h, uint32_t hash, conn_ref ref)
+static uint32_t slot_of(const struct table *tb, uint32_t hash, conn_ref ref)
 {
-    for (uint32_t i = hash & h->mask; h->slot[i].ref != 0; i = (i + 1) & h->mask)
-        if (h->slot[i].ref == ref)
-            return &h->slot[i];
-    return NULL;
-}
-
-/* Closes the gap by moving back what was probed past it, so that the current half needs no markers. */
-static void half_close_gap(struct table_half *h, uint32_t gap)
-{
-    for (uint32_t i = (gap + 1) & h->mask; h->slot[i].ref != 0; i = (i + 1) & h->mask) {
-        uint32_t home = h->slot[i].hash & h->mask;
-        if (((i - home) & h->mask) >= ((i - gap) & h->mask)) {
-            h->slot[gap] = h->slot[i];
-            gap = i;
-        }
+    uint32_t at = home_of(tb, hash);
+    while (tb->slot[at].ref != ref) {
+        assert(tb->slot[at].ref != 0 && tb->slot[at].hash <= hash);
+        at++;
     }
-    h->slot[gap].ref = 0;
+    return at;
 }
 
 void table_remove(struct table *tb, uint32_t hash, conn_ref ref)
 {
-    struct table_slot *s = half_slot(&tb->cur, hash, ref);
-    if (s != NULL) {
-        half_close_gap(&tb->cur, (uint32_t)(s - tb->cur.slot));
-    } else {
-        assert(tb->old.slot != NULL);
-        s = half_slot(&tb->old, hash, ref);
-        assert(s != NULL);
-        s->ref = TABLE_REMOVED;
-    }
+    slot_clear(tb, slot_of(tb, hash, ref));
     tb->count--;
 }
 
 void table_replace(struct table *tb, uint32_t hash, conn_ref from, conn_ref to)
 {
-    struct table_slot *s = half_slot(&tb->cur, hash, from);
-    if (s == NULL && tb->old.slot != NULL)
-        s = half_slot(&tb->old, hash, from);
-    assert(s != NULL);
-    s->ref = to;
+    tb->slot[slot_of(tb, hash, from)].ref = to;
 }

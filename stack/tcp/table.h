@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The connection table: one look-up finds the established, half-open or TIME-WAIT connection of a
  * segment. Open addressing over 32-bit references, each beside its full hash, so that probing and
- * growing never touch the objects. Growth moves a few slots per operation: no pause at a million. */
+ * growing never touch the objects.
+ *
+ * The slot where a search begins grows with the hash (hash x slots / 2^32), and a cluster is kept in order:
+ * so the whole array is sorted by hash, gaps aside. A search ends at the first greater hash, which allows
+ * seven eighths to be taken; and the array can be stretched where it lies, by an eighth at a time, from its
+ * upper end down, a few slots per insertion: no pause at a million, no second array, little slack. */
 #ifndef PLX_TCP_TABLE_H
 #define PLX_TCP_TABLE_H
 
@@ -38,11 +43,6 @@ struct table_slot {
     conn_ref ref; /* 0: free */
 };
 
-struct table_half {
-    struct table_slot *slot;
-    uint32_t mask; /* slots - 1 */
-};
-
 /* Where the table reads the key of a reference: the slab of its kind, and where in an object it stands. */
 struct table_objects {
     const uint8_t *base;
@@ -54,13 +54,18 @@ struct table {
     const struct memory *mem;
     struct siphash_key key;
     struct table_objects obj[4];
-    struct table_half cur, old; /* old: being moved into cur; old.slot NULL when not growing */
-    uint32_t moved;             /* slots of old that are done */
-    uint32_t count;             /* connections in it */
+    struct table_slot *slot;
+    uint32_t cells;     /* usable slots: some more than `slots`, for the last cluster to run into */
+    uint32_t slots;     /* a hash from `split` on is placed among so many */
+    uint32_t old_slots; /* a lower one among so many, until the stretching has come down to it */
+    uint32_t cursor;    /* all that `split` has yet to pass stands below this slot */
+    uint64_t split;     /* 0: not stretching */
+    uint32_t count;     /* connections in it */
+    uint32_t max_cells;
 };
 
-/* 0 or -ENOMEM. */
-int table_init(struct table *tb, const struct memory *mem, const struct siphash_key *key);
+/* For up to `max` connections. 0 or -ENOMEM. */
+int table_init(struct table *tb, const struct memory *mem, const struct siphash_key *key, uint32_t max);
 void table_fini(struct table *tb);
 /* Objects of this kind live in `slab`, their flow_key at `key_off`. Before the first of them is inserted. */
 void table_set_objects(struct table *tb, enum conn_kind kind, const struct slab *slab, uint32_t key_off);

@@ -61,6 +61,7 @@ static void slabs_fini(struct tcp *t)
 static int tables_init(struct tcp *t)
 {
     struct siphash_key table_key = rng_key(&t->ctx->rng), port_key = rng_key(&t->ctx->rng);
+    const struct tunables *tun = t->ctx->tun;
     isn_init(&t->isn, &t->ctx->rng);
     int rc = syn_queue_init(t);
     if (rc == 0)
@@ -68,7 +69,8 @@ static int tables_init(struct tcp *t)
     if (rc == 0)
         rc = ports_init(&t->ports, t->ctx->mem, &port_key);
     if (rc == 0)
-        rc = table_init(&t->table, t->ctx->mem, &table_key);
+        rc = table_init(&t->table, t->ctx->mem, &table_key,
+                        2 * (tun->tcp_max_connections + DEAD_MAX) + tun->tcp_max_tw_buckets);
     if (rc != 0)
         return rc;
     for (unsigned i = 0; i < PORTS_COUNTERS; i++)

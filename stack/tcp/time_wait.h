@@ -28,6 +28,8 @@ struct time_wait {
     uint8_t ttl, tos;
 };
 
+_Static_assert(sizeof(struct time_wait) == 80, "with its place in the table within 96");
+
 struct time_wait_list {
     struct slab slab;
     uint32_t head, tail; /* oldest first */

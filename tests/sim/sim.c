@@ -137,8 +137,8 @@ static void sim_mix_blocks(struct sim *s)
 {
     for (unsigned i = 0; i < s->w.n_hosts; i++) {
         const struct tcp *t = &s->w.host[i].worker.tcp;
-        for (uint32_t k = 0; t->table.cur.slot != NULL && k <= t->table.cur.mask; k++) {
-            conn_ref ref = t->table.cur.slot[k].ref;
+        for (uint32_t k = 0; t->table.slot != NULL && k < t->table.cells; k++) {
+            conn_ref ref = t->table.slot[k].ref;
             if (conn_kind(ref) != CONN_TCB)
                 continue;
             const struct tcb *tcb = tcb_at(t, conn_index(ref));

@@ -163,12 +163,11 @@ static const char *check_held(const struct host *h, const struct world_held *hel
     return why;
 }
 
-static const char *check_half(struct world *w, struct host *h, const struct table_half *half, uint32_t from,
-                              struct world_held *held, char *why)
+static const char *check_table(struct world *w, struct host *h, struct world_held *held, char *why)
 {
     const struct tcp *t = &h->worker.tcp;
-    for (uint32_t i = from; half->slot != NULL && i <= half->mask; i++) {
-        conn_ref ref = half->slot[i].ref;
+    for (uint32_t i = 0; i < t->table.cells; i++) {
+        conn_ref ref = t->table.slot[i].ref;
         if (conn_kind(ref) != CONN_TCB)
             continue;
         const struct tcb *tcb = tcb_at(t, conn_index(ref));
@@ -193,10 +192,8 @@ const char *world_check(struct world *w, char why[WORLD_WHY])
         struct host *h = &w->host[i];
         if (!h->up)
             continue;
-        const struct table *tb = &h->worker.tcp.table;
         struct world_held held = {0};
-        if (check_half(w, h, &tb->cur, 0, &held, why) != NULL ||
-            check_half(w, h, &tb->old, tb->moved, &held, why) != NULL || check_held(h, &held, why) != NULL)
+        if (check_table(w, h, &held, why) != NULL || check_held(h, &held, why) != NULL)
             return why;
     }
     return NULL;

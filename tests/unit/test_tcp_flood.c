@@ -190,7 +190,7 @@ static uint32_t flood_size(void)
 static size_t memory_of_tcp(void)
 {
     return r.tcp.syn_queue.slab.committed_bytes + r.tcp.tcbs.committed_bytes + r.tcp.records.committed_bytes +
-           (r.tcp.table.cur.mask + 1) * sizeof(struct table_slot);
+           r.tcp.table.cells * sizeof(struct table_slot);
 }
 
 static void report(const char *how, unsigned done)

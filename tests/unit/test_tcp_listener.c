@@ -173,9 +173,9 @@ static void reuseport_spreads(void **state)
 /* The budgets of the design. */
 static void entries_are_compact(void **state)
 {
-    assert_true(sizeof(struct half_open) <= 96);
-    assert_true(sizeof(struct time_wait) <= 96);
-    assert_true(sizeof(struct tcb) <= 384);
+    assert_true(sizeof(struct half_open) <= 84);
+    assert_true(sizeof(struct time_wait) <= 80);
+    assert_true(sizeof(struct tcb) <= 368);
 }
 
 int main(void)
