@@ -34,7 +34,7 @@ static int table_commit(struct table *tb, uint32_t slots)
 
 static uint32_t slots_more(uint32_t slots)
 {
-    return slots + slots / 8;
+    return slots + slots / 12;
 }
 
 int table_init(struct table *tb, const struct memory *mem, const struct siphash_key *key, uint32_t max)
@@ -90,6 +90,16 @@ conn_ref table_find(const struct table *tb, const struct flow_key *f, uint32_t h
     return 0;
 }
 
+/* A slot at `at` was taken whose hash the stretching has yet to pass: so it has to what stood below the
+ * cursor and moved up by one, to `gap` at most. */
+static void cursor_follow(struct table *tb, uint32_t at, uint32_t gap)
+{
+    if (tb->cursor <= gap)
+        tb->cursor++;
+    if (tb->cursor <= at)
+        tb->cursor = at + 1;
+}
+
 /* Behind all of the same hash; what stands there makes room by one slot each, up to the next gap. False when
  * the last cluster would run out of the array. */
 static bool slot_put(struct table *tb, uint32_t hash, conn_ref ref)
@@ -105,8 +115,8 @@ static bool slot_put(struct table *tb, uint32_t hash, conn_ref ref)
     if (unlikely(gap != at))
         memmove(&tb->slot[at + 1], &tb->slot[at], (gap - at) * sizeof(struct table_slot));
     tb->slot[at] = (struct table_slot){hash, ref};
-    if (hash < tb->split && tb->cursor <= gap)
-        tb->cursor = gap + 1;
+    if (unlikely(hash < tb->split))
+        cursor_follow(tb, at, gap);
     return true;
 }
 
@@ -150,7 +160,7 @@ static void stretch_some(struct table *tb)
     }
 }
 
-/* Stretches by an eighth when seven eighths are taken. That is over after as many insertions as a sixteenth
+/* Stretches by a twelfth when seven eighths are taken. That is over after as many insertions as a sixteenth
  * of the slots, for which the new ones suffice. */
 static int table_make_room(struct table *tb)
 {
@@ -163,6 +173,8 @@ static int table_make_room(struct table *tb)
     uint32_t more = slots_more(tb->slots), cells = tb->cells;
     if (table_commit(tb, more) != 0)
         return (uint64_t)tb->count * 16 < (uint64_t)tb->slots * 15 ? 0 : -ENOMEM;
+    while (cells > 0 && tb->slot[cells - 1].ref == 0) /* the tail, mostly */
+        cells--;
     tb->cursor = cells;
     tb->slots = more;
     tb->split = TABLE_SPLIT_TOP;

@@ -5,7 +5,7 @@
  *
  * The slot where a search begins grows with the hash (hash x slots / 2^32), and a cluster is kept in order:
  * so the whole array is sorted by hash, gaps aside. A search ends at the first greater hash, which allows
- * seven eighths to be taken; and the array can be stretched where it lies, by an eighth at a time, from its
+ * seven eighths to be taken; and the array can be stretched where it lies, by a twelfth at a time, from its
  * upper end down, a few slots per insertion: no pause at a million, no second array, little slack. */
 #ifndef PLX_TCP_TABLE_H
 #define PLX_TCP_TABLE_H
