@@ -18,9 +18,9 @@ bool trace_open(struct trace *tr, const char *path, nsec_t begin)
 
 static const struct tcb *only_connection(const struct tcp *t)
 {
-    for (uint32_t k = 0; t->table.cur.slot != NULL && k <= t->table.cur.mask; k++)
-        if (conn_kind(t->table.cur.slot[k].ref) == CONN_TCB)
-            return tcb_at(t, conn_index(t->table.cur.slot[k].ref));
+    for (uint32_t k = 0; t->table.slot != NULL && k < t->table.cells; k++)
+        if (conn_kind(t->table.slot[k].ref) == CONN_TCB)
+            return tcb_at(t, conn_index(t->table.slot[k].ref));
     return NULL;
 }
 
