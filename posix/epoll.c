@@ -97,7 +97,7 @@ static int watch_add(struct engine *e, struct epoll *ep, struct file *f, int fd,
     if (ep->all != 0)
         watch_at(e, ep->all)->all_prev = idx;
     ep->all = idx;
-    if ((file_level(e, f) & w->events) != 0)
+    if (file_level(e, f, w->events) != 0)
         watch_ready(e, w);
     return 0;
 }
@@ -131,7 +131,7 @@ static int watch_modify(struct engine *e, struct watch *w, const struct epoll_ev
         return -EINVAL;
     w->events = ev->events | ALWAYS;
     w->data = ev->data.u64;
-    if ((file_level(e, w->file) & w->events) != 0)
+    if (file_level(e, w->file, w->events) != 0)
         watch_ready(e, w);
     return 0;
 }
@@ -268,7 +268,7 @@ uint32_t epoll_level(struct engine *e, struct epoll *ep)
 {
     while (ep->ready.next != &ep->ready) {
         struct watch *w = (struct watch *)ep->ready.next;
-        if ((file_level(e, w->file) & w->events) != 0)
+        if (file_level(e, w->file, w->events) != 0)
             return EPOLLIN;
         link_remove(&w->link);
     }
@@ -287,7 +287,7 @@ static int epoll_collect(struct engine *e, struct epoll *ep, struct epoll_event 
         struct watch *w = (struct watch *)ep->ready.next;
         more = &w->link != last;
         link_remove(&w->link);
-        uint32_t level = file_level(e, w->file) & w->events;
+        uint32_t level = file_level(e, w->file, w->events);
         if (level == 0)
             continue;
         out[n].events = level;

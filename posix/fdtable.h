@@ -45,11 +45,13 @@ void fdtable_set_cloexec(struct fdtable *t, int fd, bool on);
 /* The lowest number in use that is at least `fd`; -1 when there is none. */
 int fdtable_next(const struct fdtable *t, int fd);
 
-/* NULL: not a descriptor of this worker. */
+/* NULL: not a descriptor of this worker. The worker's bits are turned to the top, where those of another one
+ * make a number that is larger than any slot. */
 static inline struct file *fdtable_get(const struct fdtable *t, int fd)
 {
-    uint32_t slot = (uint32_t)fd >> t->shift;
-    if (__builtin_expect(slot >= t->committed || ((uint32_t)fd & ((1u << t->shift) - 1)) != t->worker, 0))
+    uint32_t own = (uint32_t)fd ^ t->worker;
+    uint32_t slot = own >> t->shift | own << (-t->shift & 31);
+    if (__builtin_expect(slot >= t->committed, 0))
         return NULL;
     return t->files[slot];
 }

@@ -15,17 +15,17 @@ static uint32_t udp_level(const struct sock *s)
     return level;
 }
 
-uint32_t file_level(struct engine *e, struct file *f)
+uint32_t file_level(struct engine *e, struct file *f, uint32_t wanted)
 {
     uint32_t level;
-    if (f->kind == FILE_TCP)
-        level = tcp_poll(engine_tcp(e), sock_of(f)->tcb);
-    else if (f->kind == FILE_UDP)
+    if (__builtin_expect(f->kind == FILE_TCP, 1))
+        return tcp_poll(engine_tcp(e), sock_of(f)->tcb, wanted) & wanted;
+    if (f->kind == FILE_UDP)
         level = udp_level(sock_of(f));
     else
         level = epoll_level(e, (struct epoll *)f);
     /* Linux sets EPOLLRDNORM and EPOLLWRNORM, six bits above EPOLLIN and EPOLLOUT, together with them. */
-    return level | (level & (EPOLLIN | EPOLLOUT)) << 6;
+    return (level | (level & (EPOLLIN | EPOLLOUT)) << 6) & wanted;
 }
 
 int file_put(struct engine *e, struct file *f)

@@ -20,8 +20,8 @@ struct file {
 
 struct engine;
 
-/* Level of readiness now, as poll(2) and epoll(7) define it. */
-uint32_t file_level(struct engine *e, struct file *f);
+/* Level of readiness now, as poll(2) and epoll(7) define it, as far as `wanted`. */
+uint32_t file_level(struct engine *e, struct file *f, uint32_t wanted);
 /* One descriptor less; the last one closes. 0 or an error of closing. */
 int file_put(struct engine *e, struct file *f);
 

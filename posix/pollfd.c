@@ -27,7 +27,7 @@ static int poll_look(struct engine *e, void *arg)
         if (f == NULL)
             fds[i].revents = POLLNVAL;
         else
-            fds[i].revents = (short)(file_level(e, f) & ((uint16_t)fds[i].events | POLLERR | POLLHUP));
+            fds[i].revents = (short)file_level(e, f, (uint16_t)fds[i].events | POLLERR | POLLHUP);
         ready += fds[i].revents != 0;
     }
     return ready;

@@ -66,7 +66,7 @@ static ssize_t stream_recv_rest(struct engine *e, struct sock *s, const struct i
         ssize_t r = -EPIPE; /* not returned: there is a count then */
         if (!iov_current(&at, &piece))
             piece = (struct iovec){0};
-        if (got == 0 || (file_level(e, &s->file) & (EPOLLERR | EPOLLHUP)) == 0)
+        if (got == 0 || file_level(e, &s->file, EPOLLERR | EPOLLHUP) == 0)
             r = tcp_recv(engine_tcp(e), s->tcb, &piece, 1, flags & TCP_FLAGS);
         if (r == -EAGAIN) {
             int waited = sock_wait(e, s, EPOLLIN | EPOLLRDHUP, deadline);
@@ -82,8 +82,9 @@ static ssize_t stream_recv_rest(struct engine *e, struct sock *s, const struct i
     return (ssize_t)got;
 }
 
-static ssize_t stream_recv_wait(struct engine *e, struct sock *s, const struct iovec *iov, int n, size_t len,
-                                int flags, ssize_t first)
+static __attribute__((noinline)) ssize_t stream_recv_wait(struct engine *e, struct sock *s,
+                                                          const struct iovec *iov, int n, size_t len,
+                                                          int flags, ssize_t first)
 {
     size_t target = recv_target(e, s, len, flags);
     if (first >= (ssize_t)target)
@@ -125,8 +126,10 @@ static ssize_t datagram_recv(struct engine *e, struct sock *s, const struct iove
     }
 }
 
-static ssize_t datagram_recvfrom(struct engine *e, struct sock *s, const struct iovec *iov, int n, size_t len,
-                                 int flags, struct sockaddr *sa, socklen_t *alen, int *out_flags)
+static __attribute__((noinline)) ssize_t datagram_recvfrom(struct engine *e, struct sock *s,
+                                                           const struct iovec *iov, int n, size_t len,
+                                                           int flags, struct sockaddr *sa, socklen_t *alen,
+                                                           int *out_flags)
 {
     struct ip_addr src = ip_addr_v4(0);
     uint16_t port = 0;
@@ -237,7 +240,7 @@ ssize_t sock_recvfrom(struct engine *e, int fd, void *buf, size_t len, int flags
 static void put_inq(struct engine *e, const struct sock *s, struct msghdr *msg, size_t room)
 {
     int left = (int)tcp_inq(s->tcb);
-    if ((tcp_poll(engine_tcp(e), s->tcb) & EPOLLRDHUP) != 0)
+    if ((tcp_poll(engine_tcp(e), s->tcb, EPOLLRDHUP) & EPOLLRDHUP) != 0)
         left++;
     put_control(msg, room, IPPROTO_TCP, TCP_CM_INQ, &left, sizeof(left));
 }

@@ -23,12 +23,12 @@ static inline ssize_t datagram_sent(struct engine *e, ssize_t n)
 /* A connection that failed while part of the data was taken: the count now, the error at the next call. */
 static bool is_broken(struct engine *e, struct sock *s)
 {
-    return (file_level(e, &s->file) & (EPOLLERR | EPOLLHUP)) != 0;
+    return file_level(e, &s->file, EPOLLERR | EPOLLHUP) != 0;
 }
 
 /* Blocking: waits until all is taken. `done` bytes already are. */
-static ssize_t stream_send_rest(struct engine *e, struct sock *s, const struct iovec *iov, int n, size_t done,
-                                int flags)
+static __attribute__((noinline)) ssize_t
+stream_send_rest(struct engine *e, struct sock *s, const struct iovec *iov, int n, size_t done, int flags)
 {
     struct iov_cursor at = {.iov = iov, .n = n};
     struct iovec piece;
@@ -61,8 +61,9 @@ static inline ssize_t stream_send(struct engine *e, struct sock *s, const struct
     return r;
 }
 
-static ssize_t datagram_send(struct engine *e, struct sock *s, const struct iovec *iov, int n, int flags,
-                             const struct sockaddr *sa, socklen_t alen)
+static __attribute__((noinline)) ssize_t datagram_send(struct engine *e, struct sock *s,
+                                                       const struct iovec *iov, int n, int flags,
+                                                       const struct sockaddr *sa, socklen_t alen)
 {
     struct ip_addr addr;
     uint16_t port = 0;
@@ -159,7 +160,7 @@ static ssize_t chain_send(struct engine *e, struct sock *s, struct rte_mbuf *m, 
 {
     uint32_t len = m->pkt_len;
     /* The transport takes the chain even when it has no room, so the room is waited for here. */
-    if (may_wait(s, flags) && (file_level(e, &s->file) & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) {
+    if (may_wait(s, flags) && file_level(e, &s->file, EPOLLOUT | EPOLLERR | EPOLLHUP) == 0) {
         int waited = sock_wait(e, s, EPOLLOUT, sock_deadline(e, s->sndtimeo_ms));
         if (waited != 0) {
             rte_pktmbuf_free(m);

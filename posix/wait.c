@@ -3,12 +3,12 @@
 
 static bool level_met(struct engine *e, const struct wait *c)
 {
-    return (file_level(e, &c->s->file) & c->events) != 0;
+    return file_level(e, &c->s->file, c->events) != 0;
 }
 
 static bool more_met(struct engine *e, const struct wait *c)
 {
-    return tcp_inq(c->s->tcb) > c->beyond || (file_level(e, &c->s->file) & c->events) != 0;
+    return tcp_inq(c->s->tcb) > c->beyond || file_level(e, &c->s->file, c->events) != 0;
 }
 
 int sock_wait(struct engine *e, struct sock *s, uint32_t events, nsec_t deadline)

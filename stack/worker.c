@@ -18,6 +18,7 @@ int worker_init(struct worker *w, const struct worker_config *cfg)
     context_set_now(c, cfg->now);
     c->tun = cfg->tun;
     mbuf_set_pools(c, cfg->hdr_pool, cfg->data_pool);
+    mbuf_stash_open(c);
     c->mem = cfg->mem;
     c->log = cfg->log;
     c->worker_id = cfg->id;
@@ -50,6 +51,7 @@ void worker_fini(struct worker *w)
     udp_fini(&w->udp);
     tcp_fini(&w->tcp);
     net_fini(&w->net);
+    mbuf_stash_close(&w->ctx);
 }
 
 /* ---- packets ---- */

@@ -14,6 +14,7 @@
 #include "base/tunables.h"
 #include "base/wheel.h"
 
+struct rte_mbuf;
 struct rte_mempool;
 
 /* Whom an expired timer belongs to; the worker dispatches on it. */
@@ -24,6 +25,14 @@ enum timer_kind {
 };
 
 struct steer; /* base/steer.h */
+
+/* Payload buffers that nobody holds, ready for the next writer (base/mbuf.h). What an ACK frees is in the
+ * processor's cache, and mostly the reply to what came with the ACK wants one. */
+#define MBUF_STASH_MAX 32u
+struct mbuf_stash {
+    uint32_t n, max; /* max: 0 where each buffer is to go back to its pool at once */
+    struct rte_mbuf *m[MBUF_STASH_MAX];
+};
 
 struct context {
     nsec_t now;              /* written by context_set_now, which worker_poll calls */
@@ -36,6 +45,7 @@ struct context {
     struct rte_mempool *hdr_pool;  /* small buffers: headers, ACKs, ARP, ICMP */
     struct rte_mempool *data_pool; /* payload that applications hand to send */
     uint32_t data_room;            /* bytes of payload that fit a buffer of it */
+    struct mbuf_stash stash;       /* of data_pool */
     const struct memory *mem;      /* where slabs and tables come from */
     struct log log;
     const struct steer *steer; /* which worker owns a flow; NULL: this is the only one */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/poison.h"
+
 void mbuf_set_pools(struct context *c, struct rte_mempool *hdr, struct rte_mempool *data)
 {
     uint32_t room = rte_pktmbuf_data_room_size(data);
@@ -11,7 +13,7 @@ void mbuf_set_pools(struct context *c, struct rte_mempool *hdr, struct rte_mempo
     c->data_room = room > RTE_PKTMBUF_HEADROOM ? room - RTE_PKTMBUF_HEADROOM : 0;
 }
 
-static struct rte_mbuf *mbuf_alloc(struct context *c, struct rte_mempool *pool)
+struct rte_mbuf *mbuf_alloc_pool(struct context *c, struct rte_mempool *pool)
 {
     struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
     if (unlikely(m == NULL))
@@ -21,12 +23,21 @@ static struct rte_mbuf *mbuf_alloc(struct context *c, struct rte_mempool *pool)
 
 struct rte_mbuf *mbuf_alloc_hdr(struct context *c)
 {
-    return mbuf_alloc(c, c->hdr_pool);
+    return mbuf_alloc_pool(c, c->hdr_pool);
 }
 
-struct rte_mbuf *mbuf_alloc_data(struct context *c)
+void mbuf_stash_open(struct context *c)
 {
-    return mbuf_alloc(c, c->data_pool);
+#ifndef PLX_ASAN /* which sees what becomes of a buffer only when its pool does */
+    c->stash.max = MBUF_STASH_MAX;
+#endif
+}
+
+void mbuf_stash_close(struct context *c)
+{
+    if (c->stash.n > 0)
+        rte_mempool_put_bulk(c->data_pool, (void *const *)c->stash.m, c->stash.n);
+    c->stash.n = c->stash.max = 0;
 }
 
 uint32_t mbuf_charge(const struct rte_mbuf *m)

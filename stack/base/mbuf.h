@@ -14,7 +14,33 @@
 void mbuf_set_pools(struct context *c, struct rte_mempool *hdr, struct rte_mempool *data);
 /* A buffer of the header or payload pool, or NULL; then DROP_NO_MBUF is counted. */
 struct rte_mbuf *mbuf_alloc_hdr(struct context *c);
-struct rte_mbuf *mbuf_alloc_data(struct context *c);
+struct rte_mbuf *mbuf_alloc_pool(struct context *c, struct rte_mempool *pool);
+
+static inline struct rte_mbuf *mbuf_alloc_data(struct context *c)
+{
+    if (unlikely(c->stash.n == 0))
+        return mbuf_alloc_pool(c, c->data_pool);
+    struct rte_mbuf *m = c->stash.m[--c->stash.n];
+    rte_pktmbuf_reset(m);
+    return m;
+}
+
+/* As rte_pktmbuf_free_seg; a payload buffer of ours is kept for the next writer, up to MBUF_STASH_MAX. */
+static inline void mbuf_free_seg(struct context *c, struct rte_mbuf *m)
+{
+    m = rte_pktmbuf_prefree_seg(m);
+    if (unlikely(m == NULL))
+        return;
+    if (likely(m->pool == c->data_pool && c->stash.n < c->stash.max))
+        c->stash.m[c->stash.n++] = m;
+    else
+        rte_mbuf_raw_free(m);
+}
+
+/* Keeps payload buffers from now on, or (at the end) gives them back and keeps none. */
+void mbuf_stash_open(struct context *c);
+void mbuf_stash_close(struct context *c);
+
 /* What a queued chain pins: whole buffers, not bytes of payload. */
 uint32_t mbuf_charge(const struct rte_mbuf *m);
 /* Copies [off, off+len) of the chain; the caller knows it is there. */

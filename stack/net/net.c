@@ -32,6 +32,7 @@ void net_fini(struct net *n)
         for (uint16_t k = 0; k < nif->n_tx; k++)
             rte_pktmbuf_free(nif->tx[k]);
         nif->n_tx = 0;
+        nif->tx_bytes = 0;
         arp_fini(n, i);
     }
     while (n->loopback.head != n->loopback.tail)

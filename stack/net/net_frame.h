@@ -82,6 +82,7 @@ static inline void net_frame_close(struct net *n, const struct net_path *path, s
 static inline void net_frame_send_take(struct net *n, const struct net_path *path, struct rte_mbuf *m)
 {
     struct netif *nif = &n->netif[path->netif];
+    nif->tx_bytes += m->pkt_len;
     nif->tx[nif->n_tx++] = m;
     if (unlikely(nif->n_tx == NETIF_TX_BURST))
         net_flush(n);

@@ -11,26 +11,27 @@
 
 /* ---- the interface's queue ---- */
 
-void netif_flush(struct net *n, struct netif *nif)
+/* The wire was full: what it does not take now is dropped. How many it has taken. */
+static __attribute__((noinline)) uint16_t netif_flush_rest(struct net *n, struct netif *nif, uint16_t sent)
 {
-    uint16_t total = nif->n_tx, sent = 0;
-    uint64_t bytes = 0;
-    for (uint16_t i = 0; i < total; i++) /* afterwards they are the driver's */
-        bytes += nif->tx[i]->pkt_len;
-    while (sent < total) {
-        uint16_t k =
-            netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx + sent, (uint16_t)(total - sent));
-        if (k == 0)
-            break;
-        sent = (uint16_t)(sent + k);
-    }
-    for (uint16_t i = sent; i < total; i++) {
-        bytes -= nif->tx[i]->pkt_len;
+    for (uint16_t k = sent; k != 0 && sent < nif->n_tx; sent = (uint16_t)(sent + k))
+        k = netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx + sent, (uint16_t)(nif->n_tx - sent));
+    for (uint16_t i = sent; i < nif->n_tx; i++) {
+        nif->tx_bytes -= nif->tx[i]->pkt_len;
         net_drop_take(n, nif->tx[i], CNT_DROP_TX_FULL);
     }
+    return sent;
+}
+
+void netif_flush(struct net *n, struct netif *nif)
+{
+    uint16_t sent = netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx, nif->n_tx);
+    if (unlikely(sent < nif->n_tx))
+        sent = netif_flush_rest(n, nif, sent);
     count_add(&n->ctx->counters, CNT_TX_PACKETS, sent);
-    count_add(&n->ctx->counters, CNT_TX_BYTES, bytes);
+    count_add(&n->ctx->counters, CNT_TX_BYTES, nif->tx_bytes);
     nif->n_tx = 0;
+    nif->tx_bytes = 0;
 }
 
 /* One buffer with all of it, for a wire that takes no chains. NULL: too large for one, or none left;
@@ -60,6 +61,7 @@ static inline void netif_queue_take(struct net *n, struct netif *nif, struct rte
         if (m == NULL)
             return;
     }
+    nif->tx_bytes += m->pkt_len;
     nif->tx[nif->n_tx++] = m;
     if (unlikely(nif->n_tx == NETIF_TX_BURST))
         netif_flush(n, nif);
@@ -72,9 +74,9 @@ void netif_send_take(struct net *n, struct netif *nif, struct rte_mbuf *m)
 
 void net_flush(struct net *n)
 {
-    for (uint8_t i = 0; i < n->n_netifs; i++)
-        if (n->netif[i].n_tx > 0)
-            netif_flush(n, &n->netif[i]);
+    for (struct netif *nif = n->netif, *end = nif + n->n_netifs; nif < end; nif++)
+        if (nif->n_tx > 0)
+            netif_flush(n, nif);
 }
 
 /* ---- headers ---- */

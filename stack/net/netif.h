@@ -29,6 +29,7 @@ struct netif {
     struct netif_addr addr[NETIF_MAX_ADDRS];
     struct arp_cache arp;
     uint16_t n_tx;
+    uint64_t tx_bytes; /* of what is in tx */
     struct rte_mbuf *tx[NETIF_TX_BURST];
 };
 

@@ -96,10 +96,7 @@ bool input_fast(struct tcp *t, struct tcb *tcb, struct pkt *p)
     if (unlikely((v->flags & ~TCP_PSH) != TCP_ACK || (v->opt.has & ~TCP_OPT_HAS_TS) != 0 ||
                  !fast_is_plain(tcb, &s) || !fast_is_welcome(t, tcb, &s, p->m)))
         return false;
-    if (fast_acks_all(tcb, &s)) {
-        fast_arrived(t, tcb, &s);
-        ack_process_all(t, tcb, s.seq, s.ack, s.ts ? s.tsecr : 0);
-    } else if (fast_acks_nothing(tcb, &s)) {
+    if (fast_acks_nothing(tcb, &s)) {
         fast_arrived(t, tcb, &s);
         window_confirm(tcb, s.seq, s.ack);
     } else if (fast_acks_some(tcb, &s)) {

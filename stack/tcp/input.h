@@ -38,7 +38,7 @@ void input_steps_from_ack(struct tcp *t, struct tcb *tcb, struct pkt *p);
 /* The same outcome for the two segments that come most, in fewer instructions. True: done. */
 bool input_fast(struct tcp *t, struct tcb *tcb, struct pkt *p);
 
-/* Parts that the fast path shares. ack_process: an ACK of what was really sent. ack_process_all: the same
+/* Parts that the fast paths share. ack_process: an ACK of what was really sent. ack_process_all: the same
  * for the ACK `ack` of a segment that begins at `seq`, where it leaves nothing outstanding and nothing
  * unsent, no window changes, and nothing was dubious. `ecr`: the timestamp it echoes; 0: none. */
 void ack_process_all(struct tcp *t, struct tcb *tcb, seq_t seq, seq_t ack, uint32_t ecr);

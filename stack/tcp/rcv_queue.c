@@ -120,7 +120,20 @@ void rcv_queue_copy(const struct tcb *tcb, uint32_t off, uint32_t len, const str
     }
 }
 
-uint32_t rcv_queue_read(struct tcp *t, struct tcb *tcb, void *to, size_t len)
+/* The one segment that there is, all of it. */
+static inline uint32_t read_only_segment(struct tcp *t, struct tcb *tcb, void *to)
+{
+    struct rte_mbuf *seg = tcb->rcvq_head;
+    uint32_t n = seg->data_len;
+    memcpy(to, rte_pktmbuf_mtod(seg, const uint8_t *), n);
+    tcb->rcvq_head = tcb->rcvq_tail = NULL;
+    tcb->copied_seq += n;
+    rcv_queue_uncharge(t, tcb, rcv_seg_charge(seg));
+    mbuf_free_seg(t->ctx, seg);
+    return n;
+}
+
+static __attribute__((noinline)) uint32_t read_segments(struct tcp *t, struct tcb *tcb, void *to, size_t len)
 {
     struct mbuf_bin bin;
     struct rte_mbuf *seg = tcb->rcvq_head;
@@ -149,6 +162,13 @@ uint32_t rcv_queue_read(struct tcp *t, struct tcb *tcb, void *to, size_t len)
     tcb->copied_seq += done;
     mbuf_bin_flush(&bin);
     return done;
+}
+
+uint32_t rcv_queue_read(struct tcp *t, struct tcb *tcb, void *to, size_t len)
+{
+    const struct rte_mbuf *seg = tcb->rcvq_head;
+    return likely(seg->next == NULL && seg->data_len <= len) ? read_only_segment(t, tcb, to)
+                                                             : read_segments(t, tcb, to, len);
 }
 
 void rcv_queue_consume(struct tcp *t, struct tcb *tcb, uint32_t n)

@@ -43,21 +43,14 @@ static inline uint32_t rec_append(struct tcp *t, struct tcb *tcb)
     return i;
 }
 
-/* Gives back the references on the mbuf segments that the record covers. */
-static void rec_release(struct snd_rec *r)
+static __attribute__((noinline)) void rec_release_chain(struct tcp *t, struct snd_rec *r)
 {
     struct rte_mbuf *seg = r->m;
-    if (seg == NULL)
-        return;
-    if (likely(seg->next == NULL)) {
-        rte_pktmbuf_free_seg(seg);
-        return;
-    }
     uint32_t left = snd_rec_off(r) + r->len;
     while (seg != NULL) {
         struct rte_mbuf *next = seg->next;
         uint32_t here = seg->data_len;
-        rte_pktmbuf_free_seg(seg);
+        mbuf_free_seg(t->ctx, seg);
         if (left <= here)
             break;
         left -= here;
@@ -65,10 +58,19 @@ static void rec_release(struct snd_rec *r)
     }
 }
 
+/* Gives back the references on the mbuf segments that the record covers. */
+static inline void rec_release(struct tcp *t, struct snd_rec *r)
+{
+    if (likely(r->m != NULL && r->m->next == NULL))
+        mbuf_free_seg(t->ctx, r->m);
+    else if (r->m != NULL)
+        rec_release_chain(t, r);
+}
+
 static void rec_free(struct tcp *t, struct tcb *tcb, uint32_t i)
 {
     struct snd_rec *r = snd_rec_at(t, i);
-    rec_release(r);
+    rec_release(t, r);
     tcb->sndq_charge -= r->charge * SND_CHARGE_UNIT;
     if (r->prev != 0)
         snd_rec_at(t, r->prev)->next = r->next;
@@ -95,7 +97,7 @@ uint8_t snd_queue_pop_all(struct tcp *t, struct tcb *tcb)
         struct snd_rec *r = snd_rec_at(t, i);
         next = r->next;
         flags |= r->flags;
-        rec_release(r);
+        rec_release(t, r);
         SLAB_FREE(&t->records, struct snd_rec, i);
     }
     tcb->sndq_head = tcb->sndq_tail = tcb->sndq_unsent = 0;
@@ -243,8 +245,8 @@ static struct snd_rec *rec_open_next(struct tcp *t, struct tcb *tcb, uint32_t bu
     return r;
 }
 
-static size_t write_any(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, size_t total,
-                        int *err)
+static __attribute__((noinline)) size_t write_any(struct tcp *t, struct tcb *tcb, const struct iovec *iov,
+                                                  int n, size_t total, int *err)
 {
     struct iov_cursor c = {.iov = iov, .n = n};
     uint32_t burst = snd_room_burst(tcb);

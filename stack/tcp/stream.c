@@ -159,7 +159,8 @@ static inline void read_done(struct tcp *t, struct tcb *tcb)
     rcv_window_opened(t, tcb);
 }
 
-static ssize_t recv_any(struct tcp *t, struct tcb *tcb, const struct iovec *iov, int n, int flags)
+static __attribute__((noinline)) ssize_t recv_any(struct tcp *t, struct tcb *tcb, const struct iovec *iov,
+                                                  int n, int flags)
 {
     if ((flags & MSG_OOB) != 0)
         return recv_urgent(tcb, iov, n, flags);
@@ -245,16 +246,16 @@ static bool stream_readable(const struct tcb *tcb)
 }
 
 /* Established both ways, and nothing special about it. */
-static inline uint32_t poll_open(const struct tcp *t, const struct tcb *tcb)
+static inline uint32_t poll_open(const struct tcp *t, const struct tcb *tcb, uint32_t wanted)
 {
-    uint32_t mask = snd_room_writeable(t, tcb) ? EPOLLOUT | EPOLLWRNORM : 0;
-    return tcb->rcv_nxt != tcb->copied_seq ? mask | EPOLLIN | EPOLLRDNORM : mask;
+    uint32_t mask = tcb->rcv_nxt != tcb->copied_seq ? EPOLLIN | EPOLLRDNORM : 0;
+    if ((wanted & (EPOLLOUT | EPOLLWRNORM)) != 0 && snd_room_writeable(t, tcb))
+        mask |= EPOLLOUT | EPOLLWRNORM;
+    return mask;
 }
 
-uint32_t tcp_poll(const struct tcp *t, const struct tcb *tcb)
+static __attribute__((noinline)) uint32_t poll_any(const struct tcp *t, const struct tcb *tcb)
 {
-    if (likely(tcb->state == TCP_S_ESTABLISHED && tcb->error == 0 && !tcb_is(tcb, POLL_SPECIAL)))
-        return poll_open(t, tcb);
     uint32_t mask = 0;
     bool ended = tcb_is(tcb, TCB_ENDED);
     bool rcv_shut = ended || tcb_is(tcb, TCB_FIN_RCVD | TCB_SHUT_RD);
@@ -276,6 +277,13 @@ uint32_t tcp_poll(const struct tcp *t, const struct tcb *tcb)
     if (tcb->error != 0)
         mask |= EPOLLERR;
     return mask;
+}
+
+uint32_t tcp_poll(const struct tcp *t, const struct tcb *tcb, uint32_t wanted)
+{
+    if (likely(tcb->state == TCP_S_ESTABLISHED && tcb->error == 0 && !tcb_is(tcb, POLL_SPECIAL)))
+        return poll_open(t, tcb, wanted);
+    return poll_any(t, tcb);
 }
 
 uint32_t tcp_inq(const struct tcb *tcb)

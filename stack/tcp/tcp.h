@@ -81,8 +81,8 @@ bool tcp_is_draining(const struct tcb *tcb);
 /* Sends RST where the state asks for it, then as tcp_close. */
 void tcp_abort(struct tcp *t, struct tcb *tcb);
 
-/* Level-triggered readiness as epoll(7) and poll(2) define it. */
-uint32_t tcp_poll(const struct tcp *t, const struct tcb *tcb);
+/* Level-triggered readiness as epoll(7) and poll(2) define it; what is not `wanted` may be missing. */
+uint32_t tcp_poll(const struct tcp *t, const struct tcb *tcb, uint32_t wanted);
 /* SO_ERROR: positive errno and clears it. */
 int tcp_take_error(struct tcb *tcb);
 void tcp_name(const struct tcb *tcb, struct flow_key *out);

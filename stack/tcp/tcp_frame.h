@@ -40,8 +40,9 @@ static inline bool record_has_front(const struct snd_rec *r, uint32_t header)
 }
 
 /* m with `len` bytes of payload before `end`, as a segment with a plain header. */
-static inline void tcp_frame_send_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m, uint32_t end,
-                                       uint32_t len, uint32_t header, seq_t seq, uint8_t flags)
+static __rte_always_inline void tcp_frame_send_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m,
+                                                    uint32_t end, uint32_t len, uint32_t header, seq_t seq,
+                                                    uint8_t flags)
 {
     const struct tcp_view v = {
         .sport = tcb->flow.lport,

@@ -180,7 +180,7 @@ static unsigned conn_turn(struct app *a, struct app_conn *c)
         return 0;
     while (sock_recv(e, c->fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
         done++;
-    while (c->written < c->allowed && (file_level(e, fdtable_get(&e->fds, c->fd)) & EPOLLOUT) != 0) {
+    while (c->written < c->allowed && file_level(e, fdtable_get(&e->fds, c->fd), EPOLLOUT) != 0) {
         ssize_t n = sock_send(e, c->fd, c->data + c->written, c->allowed - c->written, MSG_DONTWAIT);
         if (n <= 0)
             break;

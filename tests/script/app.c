@@ -429,7 +429,7 @@ static bool app_state(struct call *k)
 static bool app_poll(struct call *k)
 {
     struct file *f = fdtable_get(&k->s->h->engine.fds, k->c->fd);
-    uint32_t level = f != NULL ? file_level(&k->s->h->engine, f) : 0;
+    uint32_t level = f != NULL ? file_level(&k->s->h->engine, f, UINT32_MAX) : 0;
     char got[64] = "", want[64] = "";
     for (unsigned i = 0; i < RTE_DIM(event_names); i++) {
         const char *name = event_names[i].name;

@@ -122,7 +122,7 @@ static void figure_12_passive_close(void **state)
     rig_expect(&r, SEG_ACK);
     assert_int_equal(tcb->state, TCP_S_CLOSE_WAIT);
     assert_int_equal(rig_recv(&r, tcb, &c, 1), 0);
-    assert_true(tcp_poll(&r.tcp, tcb) & EPOLLRDHUP);
+    assert_true(tcp_poll(&r.tcp, tcb, UINT32_MAX) & EPOLLRDHUP);
     tcp_close(&r.tcp, tcb);
     rig_expect(&r, SEG_FIN | SEG_ACK);
     assert_int_equal(tcb->state, TCP_S_LAST_ACK);
@@ -207,7 +207,7 @@ static void reset_needs_the_exact_number(void **state)
     rig_in_at(&r, SEG_RST, r.peer_seq, NULL, 0);
     assert_int_equal(tcb->state, TCP_S_CLOSED);
     assert_int_equal(tcp_take_error(tcb), ECONNRESET);
-    assert_true(tcp_poll(&r.tcp, tcb) & EPOLLHUP);
+    assert_true(tcp_poll(&r.tcp, tcb, UINT32_MAX) & EPOLLHUP);
     rig_fini(&r);
 }
 
@@ -247,7 +247,8 @@ static void poll_of_a_fresh_socket(void **state)
 {
     rig_init(&r);
     struct tcb *tcb = tcp_open(&r.tcp);
-    assert_int_equal(tcp_poll(&r.tcp, tcb) & (EPOLLOUT | EPOLLHUP | EPOLLIN), EPOLLOUT | EPOLLHUP);
+    assert_int_equal(tcp_poll(&r.tcp, tcb, UINT32_MAX) & (EPOLLOUT | EPOLLHUP | EPOLLIN),
+                     EPOLLOUT | EPOLLHUP);
     rig_fini(&r);
 }
 
