@@ -174,12 +174,14 @@ static void worker_input_burst(struct worker *w, struct rte_mbuf **pkts, unsigne
     const struct netif *nif = &w->net.netif[netif];
     if (n > 1)
         worker_prefetch(pkts, 1, RTE_MIN(n, WORKER_PREFETCH));
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0, taken; i < n; i += taken) {
         if (i + WORKER_PREFETCH < n)
             worker_prefetch(pkts, i + WORKER_PREFETCH, i + WORKER_PREFETCH + 1);
-        if (likely(nif->has_link && tcp_input_frame(&w->tcp, pkts[i], nif->mac)))
+        taken = likely(nif->has_link) ? tcp_input_frames(&w->tcp, pkts + i, n - i, nif->mac) : 0;
+        if (likely(taken > 0))
             continue;
         worker_input(w, pkts[i], netif, 0);
+        taken = 1;
     }
 }
 

@@ -19,6 +19,7 @@
 /* What the fast path has to know of a segment that carries nothing but ACK and perhaps PSH. */
 struct fast_seg {
     seq_t seq, ack;
+    uint32_t header; /* bytes of TCP header; only of a frame */
     uint32_t len;    /* payload bytes */
     uint16_t window; /* unscaled */
     bool ts;         /* timestamps, and no other option */
@@ -136,34 +137,42 @@ static __attribute__((noinline)) struct tcb *frame_find(struct tcp *t, const str
     return t->last->path.neigh < NET_NEIGH_SPECIAL ? t->last : NULL;
 }
 
-bool tcp_input_frame(struct tcp *t, struct rte_mbuf *m, const uint8_t mac[6])
+/* The segment in m as the fast path has to know it. False: it has other options than timestamps. */
+static inline bool frame_read(const struct rte_mbuf *m, struct fast_seg *s)
 {
-    const struct ip4_hdr *ip = tcp4_ip(m);
     const struct tcp_hdr *h = tcp4_tcp(m);
-    struct tcb *tcb = t->last;
-    if (unlikely(!tcp4_is_plain(m, mac) || !t->fastpath))
-        return false;
-    if (unlikely(tcb == NULL || !frame_is_of(tcb, ip, h)) && (tcb = frame_find(t, ip, h)) == NULL)
-        return false;
     const uint8_t *opt = (const uint8_t *)(h + 1);
-    uint32_t header = (h->data_offset >> 2);
-    const struct fast_seg s = {
-        .seq = ntohl(h->seq),
-        .ack = ntohl(h->ack),
-        .len = m->data_len - NET_FRAME_FRONT - header,
-        .window = ntohs(h->window),
-        .ts = header != TCP_HDR_MIN,
-        .tsval = tcp_get32(opt + 4),
-        .tsecr = tcp_get32(opt + 8),
-    };
-    if (unlikely(header != TCP_HDR_MIN &&
-                 (header != TCP_HDR_MIN + TCP_TS_SPACE || tcp_get32(opt) != 0x0101080a)))
-        return false;
-    if (unlikely(!fast_is_plain(tcb, &s) || tcb->ecn != 0 || !fast_is_welcome(t, tcb, &s, m)))
-        return false;
+    uint32_t header = h->data_offset >> 2;
+    s->seq = ntohl(h->seq);
+    s->ack = ntohl(h->ack);
+    s->header = header;
+    s->len = m->data_len - NET_FRAME_FRONT - header;
+    s->window = ntohs(h->window);
+    s->ts = header != TCP_HDR_MIN;
+    s->tsval = tcp_get32(opt + 4);
+    s->tsecr = tcp_get32(opt + 8);
+    return header == TCP_HDR_MIN || (header == TCP_HDR_MIN + TCP_TS_SPACE && tcp_get32(opt) == 0x0101080a);
+}
+
+/* The connection whose segment m is taken as; NULL: it is not taken. */
+static __rte_always_inline struct tcb *frame_input_take(struct tcp *t, struct rte_mbuf *m,
+                                                        const uint8_t mac[6])
+{
+    struct tcb *tcb = t->last;
+    struct fast_seg s;
+    if (unlikely(!tcp4_is_plain(m, mac) || !t->fastpath))
+        return NULL;
+    if (unlikely(tcb == NULL || !frame_is_of(tcb, tcp4_ip(m), tcp4_tcp(m)))) {
+        tcb = frame_find(t, tcp4_ip(m), tcp4_tcp(m));
+        if (tcb == NULL)
+            return NULL;
+    }
+    if (unlikely(!frame_read(m, &s) || !fast_is_plain(tcb, &s) || tcb->ecn != 0 ||
+                 !fast_is_welcome(t, tcb, &s, m)))
+        return NULL;
     bool all = fast_acks_all(tcb, &s);
     if (unlikely((!all && !fast_acks_nothing(tcb, &s)) || !tcp4_sums_good(m)))
-        return false;
+        return NULL;
     count(&t->ctx->counters, CNT_TCP_IN);
     fast_arrived(t, tcb, &s);
     if (all)
@@ -171,10 +180,66 @@ bool tcp_input_frame(struct tcp *t, struct rte_mbuf *m, const uint8_t mac[6])
     else
         window_confirm(tcb, s.seq, s.ack);
     if (s.len > 0)
-        fast_text_take(t, tcb, m, NET_FRAME_FRONT + header, s.len);
+        fast_text_take(t, tcb, m, NET_FRAME_FRONT + s.header, s.len);
     else
         rte_pktmbuf_free(m);
+    return tcb;
+}
+
+/* ---- those right behind it ---- */
+
+/* The next segment of the same stream, when one before it has just been taken by frame_input_take and there
+ * is data that no ACK has gone for, so that no timestamp is to be kept (RFC7323-4.3): with the same headers
+ * only its own numbers are to be looked at. */
+static inline bool frame_follow_take(struct tcp *t, struct tcb *tcb, struct rte_mbuf *m,
+                                     const struct tcp4_sample *like)
+{
+    struct fast_seg s;
+    if (!tcp4_is_like(m, like) || unlikely(!frame_read(m, &s)))
+        return false;
+    if (unlikely(s.seq != tcb->rcv_nxt || s.len == 0 || !fast_is_welcome(t, tcb, &s, m) ||
+                 !tcp4_sums_good(m)))
+        return false;
+    count(&t->ctx->counters, CNT_TCP_IN);
+    window_confirm(tcb, s.seq, s.ack);
+    fast_text_take(t, tcb, m, NET_FRAME_FRONT + s.header, s.len);
     return true;
+}
+
+#define FRAMES_AHEAD 4u /* whose headers are fetched */
+
+/* As many of the n frames as continue the stream. */
+static __attribute__((noinline)) unsigned frames_follow_take(struct tcp *t, struct tcb *tcb,
+                                                             struct rte_mbuf *const *pkts, unsigned n,
+                                                             const struct tcp4_sample *like)
+{
+    unsigned k = 0;
+    for (; k < n && frame_follow_take(t, tcb, pkts[k], like); k++)
+        if (k + FRAMES_AHEAD < n)
+            rte_prefetch0(rte_pktmbuf_mtod(pkts[k + FRAMES_AHEAD], void *));
+    return k;
+}
+
+/* Is it worth a closer look? */
+static inline bool frames_same_ports(const struct rte_mbuf *a, const struct rte_mbuf *b)
+{
+    return b->data_len >= TCP4_PLAIN_MIN && a->data_len >= TCP4_PLAIN_MIN &&
+           tcp4_load32(&tcp4_tcp(a)->sport) == tcp4_load32(&tcp4_tcp(b)->sport);
+}
+
+__attribute__((noinline)) unsigned tcp_input_frames(struct tcp *t, struct rte_mbuf *const *pkts, unsigned n,
+                                                    const uint8_t mac[6])
+{
+    struct tcp4_sample like;
+    bool more = n > 1 && frames_same_ports(pkts[0], pkts[1]);
+    if (unlikely(more))
+        tcp4_sample_of(pkts[0], &like);
+    struct tcb *tcb = frame_input_take(t, pkts[0], mac);
+    if (tcb == NULL)
+        return 0;
+    if (likely(!more || tcb->rcv_nxt == tcb->rcv_wup))
+        return 1;
+    return 1 + frames_follow_take(t, tcb, pkts + 1, n - 1, &like);
 }
 
 /* ---- out ---- */

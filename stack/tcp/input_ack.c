@@ -122,7 +122,7 @@ static void probing_answered(struct tcp *t, struct tcb *tcb)
     tcb->retrans_since = 0;
     tcb->backoff = 0;
     tcb->rexmt_kind = REXMT_NONE;
-    timers_stop(tcb, TIMER_REXMT);
+    timers_stop(tcb, TIMER_REXMT_ANY);
     tcb_touch(t,
               tcb); /* the window may be open and still too small to be worth it: then the timer runs again */
 }
@@ -163,6 +163,7 @@ void ack_process(struct tcp *t, struct tcb *tcb, const struct pkt *p)
     const struct tcp_view *v = &p->tcp;
     struct ack_event e = {.ack = v->ack};
     struct ack_rtt rtt = {UINT32_MAX, UINT32_MAX};
+    timers_settle(t, tcb);
     if (tcb_is(tcb, TCB_TS) && (v->opt.has & TCP_OPT_HAS_TS) != 0 && v->opt.tsecr != 0) {
         e.has_ecr = true;
         e.ecr = v->opt.tsecr;

@@ -8,8 +8,6 @@
 #include "tcp/sockopts.h"
 #include "tcp/tcp_private.h"
 
-#define RCV_COPY_MAX 256u /* up to here copying is cheaper than holding a buffer */
-
 bool rcv_queue_is_capped(const struct tcp *t, const struct tcb *tcb, uint32_t charge)
 {
     return t->pinned + charge > (tcb->rcvq_charge < 2 * charge ? t->pinned_max : t->pinned_soft);

@@ -10,6 +10,8 @@
 
 #include "tcp/tcp_private.h"
 
+#define RCV_COPY_MAX 256u /* up to here copying is cheaper than holding a buffer */
+
 /* What a segment pins. */
 static inline uint32_t rcv_seg_charge(const struct rte_mbuf *seg)
 {
@@ -58,6 +60,8 @@ static inline uint32_t rcv_queue_append_take(struct tcp *t, struct tcb *tcb, str
     tcb->rcv_nxt += m->pkt_len;
     if (likely(tcb->rcvq_head == NULL && m->next == NULL))
         tcb->rcvq_head = tcb->rcvq_tail = m;
+    else if (likely(m->next == NULL && m->pkt_len > RCV_COPY_MAX && tcb->rcvq_charge <= tcb->rcvbuf / 2))
+        tcb->rcvq_tail = tcb->rcvq_tail->next = m;
     else
         charge = rcv_queue_append_behind_take(tcb, m);
     rcv_queue_charge(t, tcb, charge);
@@ -103,9 +107,9 @@ static inline uint32_t rcv_window_round(uint32_t bytes, unsigned scale)
  * it allows? */
 static inline bool rcv_window_is_ample(const struct tcp *t, const struct tcb *tcb)
 {
-    uint32_t unread = tcb->rcvq_charge, buffer = tcb->rcvbuf;
-    return unread <= buffer / 2 && tcb->rcv_ssthresh <= rcv_window_of_space(buffer - unread) &&
-           t->pinned + 2ull * buffer <= t->pinned_soft && tcb->rcv_wscale != 0;
+    uint64_t unread = tcb->rcvq_charge, buffer = tcb->rcvbuf;
+    return 2 * unread <= buffer && 2ull * tcb->rcv_ssthresh + unread <= buffer &&
+           t->pinned + 2 * buffer <= t->pinned_soft && tcb->rcv_wscale != 0;
 }
 
 /* First window and scale for a SYN (as Linux's tcp_select_initial_window). clamp: TCP_WINDOW_CLAMP, 0: none.

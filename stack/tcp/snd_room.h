@@ -23,7 +23,7 @@ bool snd_room_unsent_is_low(const struct tcp *t, const struct tcb *tcb, unsigned
 static inline bool snd_room_writeable(const struct tcp *t, const struct tcb *tcb)
 {
     uint32_t charge = tcb->sndq_charge;
-    return tcb->sndbuf >= charge && tcb->sndbuf - charge >= charge / 2 &&
+    return tcb->sndbuf >= (uint64_t)charge + charge / 2 &&
            (!tcb->notsent_lowat || snd_room_unsent_is_low(t, tcb, 1));
 }
 

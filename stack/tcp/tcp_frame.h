@@ -27,7 +27,7 @@ static inline uint32_t tcp_frame_header(const struct tcp *t, const struct tcb *t
 {
     if (unlikely((tcb->ooo | tcb->ecn) != 0 || tcb_is(tcb, TCB_URG_OUT) || !t->fastpath))
         return 0;
-    return tcb_is(tcb, TCB_TS) ? TCP_HDR_MIN + TCP_TS_SPACE : TCP_HDR_MIN;
+    return TCP_HDR_MIN + (tcb_is(tcb, TCB_TS) ? TCP_TS_SPACE : 0);
 }
 
 /* May headers be written in front of the record's bytes, in the buffer where they lie? That takes one direct

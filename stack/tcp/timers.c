@@ -17,10 +17,15 @@
 
 /* ---- ticks ---- */
 
+static inline uint64_t timers_tick_after(nsec_t from, uint64_t delay_us)
+{
+    nsec_t at = from + delay_us * NSEC_PER_USEC;
+    return (at + ((nsec_t)1 << WHEEL_TICK_SHIFT) - 1) >> WHEEL_TICK_SHIFT;
+}
+
 static inline uint64_t timers_tick64(const struct tcp *t, uint64_t delay_us)
 {
-    nsec_t at = t->ctx->now + delay_us * NSEC_PER_USEC;
-    return (at + ((nsec_t)1 << WHEEL_TICK_SHIFT) - 1) >> WHEEL_TICK_SHIFT;
+    return timers_tick_after(t->ctx->now, delay_us);
 }
 
 uint32_t timers_tick(const struct tcp *t, uint64_t delay_us)
@@ -51,7 +56,7 @@ void timers_start(struct tcp *t, struct tcb *tcb, unsigned which, uint64_t delay
 {
     uint64_t tick = timers_tick64(t, delay_us);
     *deadline_of(tcb, which) = (uint32_t)tick;
-    tcb->timers |= (uint8_t)which;
+    tcb->timers = (uint8_t)((which == TIMER_REXMT ? tcb->timers & ~TIMER_REXMT_OWED : tcb->timers) | which);
     if (!wheel_is_armed(&tcb->timer) || tick < tcb->timer.tick)
         wheel_arm(&t->ctx->wheel, &tcb->timer, tick << WHEEL_TICK_SHIFT);
 }
@@ -119,7 +124,7 @@ static uint32_t rto_left_us(const struct tcp *t, const struct tcb *tcb)
 }
 
 /* The probe's timer, where one may be sent; never later than `rto_us`. */
-static bool probe_start(struct tcp *t, struct tcb *tcb, uint32_t rto_us)
+static __rte_always_inline bool probe_start(struct tcp *t, struct tcb *tcb, uint32_t rto_us)
 {
     if (!tlp_may_probe(t, tcb))
         return false;
@@ -139,8 +144,33 @@ void timers_data_sent(struct tcp *t, struct tcb *tcb)
         rexmt_start(t, tcb, REXMT_RTO);
 }
 
+/* The probe's timer of a single segment runs for tcp_rto_min_ms at least; where the node fires within that
+ * time, most often after the ACK has come, the deadline need not be worked out now. */
+static inline bool probe_owe(struct tcp *t, struct tcb *tcb)
+{
+    uint64_t least = timers_tick64(t, t->ctx->tun->tcp_rto_min_ms * USEC_PER_MSEC);
+    if (unlikely(tcb->srtt == 0 || !wheel_is_armed(&tcb->timer) || tcb->timer.tick > least))
+        return false;
+    tcb->rexmt_kind = REXMT_PROBE;
+    tcb->rexmt_at = (uint32_t)t->ctx->now;
+    tcb->timers |= TIMER_REXMT_ANY;
+    return true;
+}
+
+void timers_settle_owed(struct tcp *t, struct tcb *tcb)
+{
+    uint32_t age_us = t->ctx->now_us - snd_rec_at(t, tcb->sndq_head)->sent_at;
+    nsec_t about = t->ctx->now - age_us * NSEC_PER_USEC; /* within a microsecond */
+    nsec_t sent = about + (nsec_t)(int32_t)(tcb->rexmt_at - (uint32_t)about);
+    uint32_t rto = rtt_rto_backed_off(t, tcb), probe = tlp_timeout_single(t, tcb);
+    tcb->rexmt_at = (uint32_t)timers_tick_after(sent, RTE_MIN(rto, probe));
+    tcb->timers &= (uint8_t)~TIMER_REXMT_OWED;
+}
+
 void timers_first_sent(struct tcp *t, struct tcb *tcb)
 {
+    if (likely(tlp_may_probe(t, tcb) && probe_owe(t, tcb)))
+        return;
     if (unlikely(!probe_start(t, tcb, rtt_rto_backed_off(t, tcb))))
         timers_data_sent(t, tcb);
 }
@@ -403,6 +433,7 @@ static bool timers_due(struct tcp *t, struct tcb *tcb, unsigned which)
 
 void timers_fire(struct tcp *t, struct tcb *tcb)
 {
+    timers_settle(t, tcb);
     if (timers_due(t, tcb, TIMER_DELACK))
         delack_timeout(t, tcb);
     if (timers_due(t, tcb, TIMER_REXMT)) {

@@ -19,6 +19,11 @@ enum {
     TIMER_SLOW = 1 << 2,        /* keepalive; FIN-WAIT-2 of an orphan */
     TIMER_DELACK_OWED = 1 << 3, /* no deadline yet: it gets one when output has come by and no ACK went */
     TIMER_DELACK_ANY = TIMER_DELACK | TIMER_DELACK_OWED,
+    /* With TIMER_REXMT: rexmt_at is not yet the deadline but the time (ns, low 32 bits) of the only
+     * transmission, and the node fires before it could be due; then, or when an ACK comes, it is worked out.
+     */
+    TIMER_REXMT_OWED = 1 << 4,
+    TIMER_REXMT_ANY = TIMER_REXMT | TIMER_REXMT_OWED,
 };
 
 /* Delays in microseconds from ctx->now. */
@@ -30,11 +35,18 @@ void timers_stop_all(struct tcp *t, struct tcb *tcb);
 void timers_data_sent(struct tcp *t, struct tcb *tcb);
 /* The same where the segment that has just gone is the only one outstanding. */
 void timers_first_sent(struct tcp *t, struct tcb *tcb);
+void timers_settle_owed(struct tcp *t, struct tcb *tcb);
+/* Before anything changes that the deadline depends on. */
+static inline void timers_settle(struct tcp *t, struct tcb *tcb)
+{
+    if (unlikely((tcb->timers & TIMER_REXMT_OWED) != 0))
+        timers_settle_owed(t, tcb);
+}
 /* Everything was acknowledged: RFC6298-5.2. */
 static inline void timers_all_acked(struct tcb *tcb)
 {
     tcb->rexmt_kind = REXMT_NONE;
-    tcb->timers &= (uint8_t)~TIMER_REXMT;
+    tcb->timers &= (uint8_t)~TIMER_REXMT_ANY;
 }
 /* New data was acknowledged: RFC6298-5.2, (5.3), RFC8985-7.2. */
 void timers_data_acked(struct tcp *t, struct tcb *tcb);

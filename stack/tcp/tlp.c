@@ -15,13 +15,17 @@ bool tlp_may_probe(const struct tcp *t, const struct tcb *tcb)
            tcb_synchronized(tcb) && (tcb->recovery == RECOVERY_OPEN || tcb->recovery == RECOVERY_CWR);
 }
 
+uint32_t tlp_timeout_single(const struct tcp *t, const struct tcb *tcb)
+{
+    /* Its ACK may be delayed (WCDelAckT). */
+    return (tcb->srtt >> 2) + t->ctx->tun->tcp_rto_min_ms * USEC_PER_MSEC;
+}
+
 uint32_t tlp_timeout(const struct tcp *t, const struct tcb *tcb)
 {
     if (tcb->srtt == 0)
         return RTT_RTO_INITIAL_US;
-    /* A single segment's ACK may be delayed (WCDelAckT). */
-    uint32_t wait = tcb->packets_out == 1 ? t->ctx->tun->tcp_rto_min_ms * USEC_PER_MSEC : TLP_SETTLE;
-    return (tcb->srtt >> 2) + wait;
+    return tcb->packets_out == 1 ? tlp_timeout_single(t, tcb) : (tcb->srtt >> 2) + TLP_SETTLE;
 }
 
 void tlp_send(struct tcp *t, struct tcb *tcb)

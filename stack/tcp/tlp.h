@@ -10,6 +10,8 @@
 bool tlp_may_probe(const struct tcp *t, const struct tcb *tcb);
 /* Section 7.2: until the probe is due, without regard to the retransmission timer; microseconds. */
 uint32_t tlp_timeout(const struct tcp *t, const struct tcb *tcb);
+/* The same where a single segment is outstanding and there is an RTT sample. */
+uint32_t tlp_timeout_single(const struct tcp *t, const struct tcb *tcb);
 /* The probe's timer has fired. */
 void tlp_send(struct tcp *t, struct tcb *tcb);
 /* Section 7.4: was it a loss that the probe repaired? Then the window is reduced once. */

@@ -33,6 +33,9 @@ static inline const struct tcp_hdr *tcp4_tcp(const struct rte_mbuf *m)
     return (const struct tcp_hdr *)(tcp4_ip(m) + 1);
 }
 
+/* Down to the end of timestamps. */
+#define TCP4_PLAIN_MIN (sizeof(struct ether_hdr) + sizeof(struct ip4_hdr) + TCP_HDR_MIN + TCP_TS_SPACE)
+
 static inline uint32_t tcp4_load32(const void *at)
 {
     uint32_t v;
@@ -48,14 +51,48 @@ static inline bool tcp4_is_plain(const struct rte_mbuf *m, const uint8_t mac[6])
     const struct ip4_hdr *ip = tcp4_ip(m);
     const uint32_t type_and_version = htonl((uint32_t)ETHER_TYPE_IP4 << 16 | 0x4500);
     const uint32_t fragment_and_proto = htonl((uint32_t)(IP4_MF | IP4_OFFSET_MASK) << 16 | 0xff);
-    if (unlikely(m->data_len < sizeof *e + sizeof *ip + TCP_HDR_MIN + TCP_TS_SPACE ||
-                 m->pkt_len != m->data_len))
+    if (unlikely(m->data_len < TCP4_PLAIN_MIN || m->pkt_len != m->data_len))
         return false;
     return memcmp(e->dst, mac, 6) == 0 && (e->src[0] & 1) == 0 &&
            (tcp4_load32(&e->type) & htonl(0xffffff00)) == type_and_version &&
            ntohs(ip->total_length) == m->data_len - sizeof *e &&
            (tcp4_load32(&ip->fragment) & fragment_and_proto) == htonl(IPPROTO_TCP) &&
            (tcp4_tcp(m)->flags & ~TCP_PSH) == TCP_ACK;
+}
+
+/* What a frame has in common with the next one of the same stream. */
+struct tcp4_sample {
+    uint64_t link[2]; /* link header, version, TOS */
+    uint64_t addresses;
+    uint32_t ports, ttl, ack, window, options;
+};
+
+/* Of any frame in a buffer with TCP4_PLAIN_MIN bytes behind its beginning; what they are is not looked at. */
+static inline void tcp4_sample_of(const struct rte_mbuf *m, struct tcp4_sample *s)
+{
+    const struct ip4_hdr *ip = tcp4_ip(m);
+    const struct tcp_hdr *h = tcp4_tcp(m);
+    memcpy(s->link, rte_pktmbuf_mtod(m, const void *), sizeof s->link);
+    memcpy(&s->addresses, &ip->src, sizeof s->addresses);
+    s->ports = tcp4_load32(&h->sport);
+    s->ttl = tcp4_load32(&ip->fragment); /* flags, offset and protocol with it */
+    s->ack = tcp4_load32(&h->ack);
+    s->window = tcp4_load32(&h->data_offset) & htonl(~((uint32_t)TCP_PSH << 16)); /* data offset and flags */
+    s->options = tcp4_load32(h + 1);
+}
+
+/* Is m as plain as the frame that `s` was taken from, and of the same stream: other than there only in its
+ * length, identification, PSH, sequence number, timestamps, and checksums? */
+static inline bool tcp4_is_like(const struct rte_mbuf *m, const struct tcp4_sample *s)
+{
+    struct tcp4_sample own;
+    if (unlikely(m->data_len < TCP4_PLAIN_MIN || m->pkt_len != m->data_len))
+        return false;
+    tcp4_sample_of(m, &own);
+    return ((own.link[0] ^ s->link[0]) | (own.link[1] ^ s->link[1]) | (own.addresses ^ s->addresses)) == 0 &&
+           ((own.ports ^ s->ports) | (own.ttl ^ s->ttl) | (own.ack ^ s->ack) | (own.window ^ s->window) |
+            (own.options ^ s->options)) == 0 &&
+           ntohs(tcp4_ip(m)->total_length) == m->data_len - sizeof(struct ether_hdr);
 }
 
 /* Both checksums, as above, of a frame that is plain. */

@@ -146,8 +146,10 @@ static void sim_mix_blocks(struct sim *s)
             mix(s, (uint64_t)tcb->cwnd << 32 | tcb->ssthresh);
             mix(s, (uint64_t)tcb->srtt << 32 | tcb->rttvar);
             mix(s, (uint64_t)tcb->rcv_wnd << 32 | tcb->snd_wnd);
-            mix(s,
-                (uint64_t)tcb->flags << 32 | (uint32_t)(tcb->timers << 16 | tcb->recovery << 8 | tcb->state));
+            uint8_t timers =
+                tcb->timers &
+                (uint8_t)~TIMER_REXMT_OWED; /* when a deadline is worked out is nobody's business */
+            mix(s, (uint64_t)tcb->flags << 32 | (uint32_t)(timers << 16 | tcb->recovery << 8 | tcb->state));
             mix(s, (uint64_t)tcb->rcvq_charge << 32 | tcb->ts_recent);
         }
     }
