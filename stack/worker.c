@@ -7,8 +7,8 @@
 #include "base/mbuf.h"
 #include "worker_group.h"
 
-#define WORKER_TIMER_BUDGET  256                   /* timers per poll */
-#define WORKER_PREFETCH      4u                    /* frames whose headers are fetched ahead */
+#define WORKER_TIMER_BUDGET  256 /* timers per poll */
+#define WORKER_PREFETCH      4u  /* first frames of a burst whose headers are fetched ahead */
 #define WORKER_LINK_INTERVAL (100 * NSEC_PER_MSEC) /* how often a wire is asked whether its peer lives */
 
 int worker_init(struct worker *w, const struct worker_config *cfg)
@@ -163,25 +163,16 @@ static void worker_input(struct worker *w, struct rte_mbuf *m, uint8_t netif, ui
     worker_dispatch(w, &p, net_input(&w->net, &p));
 }
 
-static inline void worker_prefetch(struct rte_mbuf *const *pkts, unsigned from, unsigned to)
-{
-    for (; from < to; from++)
-        rte_prefetch0(rte_pktmbuf_mtod(pkts[from], void *));
-}
-
 static void worker_input_burst(struct worker *w, struct rte_mbuf **pkts, unsigned n, uint8_t netif)
 {
     const struct netif *nif = &w->net.netif[netif];
-    if (n > 1)
-        worker_prefetch(pkts, 1, RTE_MIN(n, WORKER_PREFETCH));
-    for (unsigned i = 0, taken; i < n; i += taken) {
-        if (i + WORKER_PREFETCH < n)
-            worker_prefetch(pkts, i + WORKER_PREFETCH, i + WORKER_PREFETCH + 1);
-        taken = likely(nif->has_link) ? tcp_input_frames(&w->tcp, pkts + i, n - i, nif->mac) : 0;
-        if (likely(taken > 0))
-            continue;
-        worker_input(w, pkts[i], netif, 0);
-        taken = 1;
+    for (unsigned i = 1; i < n && i < WORKER_PREFETCH; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
+    for (unsigned i = 0; i < n; i++) {
+        if (likely(nif->has_link))
+            i += tcp_input_frames(&w->tcp, pkts + i, n - i, nif->mac);
+        if (unlikely(i < n))
+            worker_input(w, pkts[i], netif, 0);
     }
 }
 
@@ -210,7 +201,7 @@ static unsigned worker_from_others(struct worker *w)
     return n;
 }
 
-static unsigned worker_receive(struct worker *w)
+static inline unsigned worker_receive(struct worker *w)
 {
     struct rte_mbuf *pkts[WORKER_RX_BURST];
     unsigned total = 0;
@@ -231,6 +222,8 @@ static unsigned worker_receive(struct worker *w)
     }
     if (w->group != NULL)
         total += worker_from_others(w);
+    if (total == 0)
+        mbuf_bin_flush(&w->ctx.bin); /* nothing else to do, or no buffer left to do it with */
     return total + worker_loopback(w);
 }
 
@@ -239,7 +232,7 @@ static unsigned worker_receive(struct worker *w)
 /* A million keepalive timers may be due at once, and each asks for an answer. When the wire has more than one
  * burst waiting, `received` says so, and fewer may fire than packets have just come in: else the answers
  * overflow the ring, and connections that live are given up. */
-static unsigned worker_timers(struct worker *w, unsigned received)
+static inline unsigned worker_timers(struct worker *w, unsigned received)
 {
     unsigned fired = 0, budget = received < WORKER_RX_BURST ? WORKER_TIMER_BUDGET : WORKER_RX_BURST / 2;
     struct wheel_node *node;

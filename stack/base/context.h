@@ -34,6 +34,13 @@ struct mbuf_stash {
     struct rte_mbuf *m[MBUF_STASH_MAX];
 };
 
+/* Segments on their way back to their pool, which takes many at once for little more than one. */
+struct mbuf_bin {
+    struct rte_mempool *pool;
+    unsigned n;
+    struct rte_mbuf *seg[32];
+};
+
 struct context {
     nsec_t now;              /* written by context_set_now, which worker_poll calls */
     uint32_t now_us, now_ms; /* the same as microseconds and milliseconds, wrapping */
@@ -46,6 +53,7 @@ struct context {
     struct rte_mempool *data_pool; /* payload that applications hand to send */
     uint32_t data_room;            /* bytes of payload that fit a buffer of it */
     struct mbuf_stash stash;       /* of data_pool */
+    struct mbuf_bin bin;           /* of other pools; emptied when it is full, and when nothing comes in */
     const struct memory *mem;      /* where slabs and tables come from */
     struct log log;
     const struct steer *steer; /* which worker owns a flow; NULL: this is the only one */

@@ -35,6 +35,7 @@ void mbuf_stash_open(struct context *c)
 
 void mbuf_stash_close(struct context *c)
 {
+    mbuf_bin_flush(&c->bin);
     if (c->stash.n > 0)
         rte_mempool_put_bulk(c->data_pool, (void *const *)c->stash.m, c->stash.n);
     c->stash.n = c->stash.max = 0;

@@ -25,7 +25,33 @@ static inline struct rte_mbuf *mbuf_alloc_data(struct context *c)
     return m;
 }
 
-/* As rte_pktmbuf_free_seg; a payload buffer of ours is kept for the next writer, up to MBUF_STASH_MAX. */
+/* Flush at the end. */
+static inline void mbuf_bin_flush(struct mbuf_bin *b)
+{
+    if (b->n > 0)
+        rte_mempool_put_bulk(b->pool, (void *const *)b->seg, b->n);
+    b->n = 0;
+}
+
+/* What rte_pktmbuf_prefree_seg has let go. */
+static inline void mbuf_bin_put(struct mbuf_bin *b, struct rte_mbuf *seg)
+{
+    if (unlikely(b->n == RTE_DIM(b->seg) || (b->n > 0 && seg->pool != b->pool)))
+        mbuf_bin_flush(b);
+    b->pool = seg->pool;
+    b->seg[b->n++] = seg;
+}
+
+/* As rte_pktmbuf_free_seg. */
+static inline void mbuf_bin_take(struct mbuf_bin *b, struct rte_mbuf *seg)
+{
+    seg = rte_pktmbuf_prefree_seg(seg);
+    if (likely(seg != NULL))
+        mbuf_bin_put(b, seg);
+}
+
+/* As rte_pktmbuf_free_seg; a payload buffer of ours is kept for the next writer, up to MBUF_STASH_MAX, and
+ * others go back to their pool together. */
 static inline void mbuf_free_seg(struct context *c, struct rte_mbuf *m)
 {
     m = rte_pktmbuf_prefree_seg(m);
@@ -33,6 +59,8 @@ static inline void mbuf_free_seg(struct context *c, struct rte_mbuf *m)
         return;
     if (likely(m->pool == c->data_pool && c->stash.n < c->stash.max))
         c->stash.m[c->stash.n++] = m;
+    else if (likely(c->stash.max != 0))
+        mbuf_bin_put(&c->bin, m);
     else
         rte_mbuf_raw_free(m);
 }
@@ -52,33 +80,6 @@ static inline bool mbuf_writable(const struct rte_mbuf *m)
 {
     return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m);
 }
-/* Segments on their way back to their pool, which takes many at once for little more than one. Flush at the
- * end. */
-struct mbuf_bin {
-    struct rte_mempool *pool;
-    unsigned n;
-    struct rte_mbuf *seg[32];
-};
-
-static inline void mbuf_bin_flush(struct mbuf_bin *b)
-{
-    if (b->n > 0)
-        rte_mempool_put_bulk(b->pool, (void *const *)b->seg, b->n);
-    b->n = 0;
-}
-
-/* As rte_pktmbuf_free_seg. */
-static inline void mbuf_bin_take(struct mbuf_bin *b, struct rte_mbuf *seg)
-{
-    seg = rte_pktmbuf_prefree_seg(seg);
-    if (unlikely(seg == NULL))
-        return;
-    if (unlikely(b->n == RTE_DIM(b->seg) || (b->n > 0 && seg->pool != b->pool)))
-        mbuf_bin_flush(b);
-    b->pool = seg->pool;
-    b->seg[b->n++] = seg;
-}
-
 /* Trim front or tail of a chain, freeing emptied segments; returns the new head (NULL if nothing is
  * left). Takes m. pkt_len stays right. */
 struct rte_mbuf *mbuf_trim_front_take(struct rte_mbuf *m, uint32_t n);

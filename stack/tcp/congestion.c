@@ -146,11 +146,9 @@ static void restart_after_idle(struct tcp *t, struct tcb *tcb, uint32_t idle_ms)
     count(&t->ctx->counters, CNT_TCP_IDLE_RESTART);
 }
 
-void congestion_tx_start(struct tcp *t, struct tcb *tcb)
+void congestion_tx_start_known(struct tcp *t, struct tcb *tcb)
 {
     struct cong *c = congestion_state(t, tcb);
-    if (c == NULL && tcb->cwnd <= t->ctx->tun->tcp_initial_cwnd)
-        return;
     if (c != NULL)
         tell_unused(t, tcb, c, c->limited ? tcb->last_snd : c->used_since);
     restart_after_idle(t, tcb, t->ctx->now_ms - tcb->last_snd);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/tunables.h"
-#include "tcp/tcb.h"
+#include "tcp/tcp_private.h"
 
 struct tcp;
 
@@ -84,8 +84,13 @@ struct cong *congestion_state(const struct tcp *t, const struct tcb *tcb);
 
 /* ---- what the sender tells ---- */
 
+void congestion_tx_start_known(struct tcp *t, struct tcb *tcb);
 /* Data is about to go and nothing is outstanding: restart after idle (RFC5681-4.1). */
-void congestion_tx_start(struct tcp *t, struct tcb *tcb);
+static inline void congestion_tx_start(struct tcp *t, struct tcb *tcb)
+{
+    if (unlikely(tcb->cong_state != 0 || tcb->cwnd > t->ctx->tun->tcp_initial_cwnd))
+        congestion_tx_start_known(t, tcb);
+}
 /* The slow part of congestion_sent. */
 void congestion_window_used(struct tcp *t, struct tcb *tcb, bool limited);
 

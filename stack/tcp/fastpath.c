@@ -208,15 +208,19 @@ static inline bool frame_follow_take(struct tcp *t, struct tcb *tcb, struct rte_
 
 #define FRAMES_AHEAD 4u /* whose headers are fetched */
 
-/* As many of the n frames as continue the stream. */
-static __attribute__((noinline)) unsigned frames_follow_take(struct tcp *t, struct tcb *tcb,
-                                                             struct rte_mbuf *const *pkts, unsigned n,
-                                                             const struct tcp4_sample *like)
+static inline void frames_fetch(struct rte_mbuf *const *pkts, unsigned k, unsigned n)
 {
-    unsigned k = 0;
+    if (k + FRAMES_AHEAD < n)
+        rte_prefetch0(rte_pktmbuf_mtod(pkts[k + FRAMES_AHEAD], void *));
+}
+
+/* As many of the frames from k on as continue the stream; where that ends. */
+static __attribute__((noinline)) unsigned frames_follow_take(struct tcp *t, struct tcb *tcb,
+                                                             struct rte_mbuf *const *pkts, unsigned k,
+                                                             unsigned n, const struct tcp4_sample *like)
+{
     for (; k < n && frame_follow_take(t, tcb, pkts[k], like); k++)
-        if (k + FRAMES_AHEAD < n)
-            rte_prefetch0(rte_pktmbuf_mtod(pkts[k + FRAMES_AHEAD], void *));
+        frames_fetch(pkts, k, n);
     return k;
 }
 
@@ -227,19 +231,23 @@ static inline bool frames_same_ports(const struct rte_mbuf *a, const struct rte_
            tcp4_load32(&tcp4_tcp(a)->sport) == tcp4_load32(&tcp4_tcp(b)->sport);
 }
 
-__attribute__((noinline)) unsigned tcp_input_frames(struct tcp *t, struct rte_mbuf *const *pkts, unsigned n,
-                                                    const uint8_t mac[6])
+unsigned tcp_input_frames(struct tcp *t, struct rte_mbuf *const *pkts, unsigned n, const uint8_t mac[6])
 {
     struct tcp4_sample like;
-    bool more = n > 1 && frames_same_ports(pkts[0], pkts[1]);
-    if (unlikely(more))
-        tcp4_sample_of(pkts[0], &like);
-    struct tcb *tcb = frame_input_take(t, pkts[0], mac);
-    if (tcb == NULL)
-        return 0;
-    if (likely(!more || tcb->rcv_nxt == tcb->rcv_wup))
-        return 1;
-    return 1 + frames_follow_take(t, tcb, pkts + 1, n - 1, &like);
+    unsigned k = 0;
+    while (k < n) {
+        bool more = k + 1 < n && frames_same_ports(pkts[k], pkts[k + 1]);
+        frames_fetch(pkts, k, n);
+        if (more)
+            tcp4_sample_of(pkts[k], &like);
+        struct tcb *tcb = frame_input_take(t, pkts[k], mac);
+        if (tcb == NULL)
+            break;
+        k++;
+        if (more && tcb->rcv_nxt != tcb->rcv_wup)
+            k = frames_follow_take(t, tcb, pkts, k, n, &like);
+    }
+    return k;
 }
 
 /* ---- out ---- */
@@ -271,7 +279,8 @@ static inline void reply_went(struct tcp *t, struct tcb *tcb, struct snd_rec *r)
     if (tcb->last_snd - tcb->last_data_rcv < t->ctx->tun->tcp_delack_ms)
         tcb->flags |= TCB_PINGPONG;
     timers_first_sent(t, tcb);
-    congestion_sent(t, tcb, true);
+    if (unlikely(tcb->cong_state != 0 || tcb->cwnd < 2))
+        congestion_sent(t, tcb, true);
 }
 
 bool output_fast(struct tcp *t, struct tcb *tcb)

@@ -306,7 +306,7 @@ void rcv_window_grow_more(struct tcp *t, struct tcb *tcb)
 void rcv_window_opened(struct tcp *t, struct tcb *tcb)
 {
     uint32_t left = rcv_window_left(tcb);
-    if (left * 2 > RTE_MIN(rcv_window_of_space(tcb->rcvbuf), tcb->rcv_ssthresh + (1u << tcb->rcv_wscale)))
+    if (left * 2 > rcv_window_of_space(tcb->rcvbuf) || left * 2 > tcb->rcv_ssthresh + (1u << tcb->rcv_wscale))
         return;
     bool capped;
     uint32_t window = rcv_window_look(t, tcb, &capped);

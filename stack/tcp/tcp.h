@@ -25,8 +25,7 @@ void tcp_set_memory(struct tcp *t, uint64_t bytes);
 /* ---- the wire's side, called by the worker ---- */
 
 /* n frames from an Ethernet link of ours, whose address there is `mac`, as they came: what tcp_input would
- * make of the first, if it is the segment that comes most, and of those right behind that continue it. How
- * many were taken; 0: nothing has happened. */
+ * make of them, up to the first that is not the segment that comes most. How many were taken. */
 unsigned tcp_input_frames(struct tcp *t, struct rte_mbuf *const *pkts, unsigned n, const uint8_t mac[6]);
 /* A parsed segment, mbuf data still at the link header. VERDICT_DONE or VERDICT_DROP. */
 enum verdict tcp_input(struct tcp *t, struct pkt *p);
