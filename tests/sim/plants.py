@@ -31,7 +31,7 @@ PLANTS = [
     Plant("burst", "the back-off goes eight times as fast", "stack/tcp/timers.c",
           "    if (tcb->backoff < 20)\n        tcb->backoff++;\n    if (tcb->retrans_since == 0)",
           "    if (tcb->backoff < 20)\n        tcb->backoff = (uint8_t)(PLANT ? 20 : tcb->backoff + 1);\n"
-          "    if (tcb->retrans_since == 0)", worlds("burst,delay")),
+          "    if (tcb->retrans_since == 0)", ["--faults", "burst,delay", "--seed", "6", "--hours", "60"]),
     Plant("tail", "a FIN sent again is none", "stack/tcp/output.c",
           "    return (uint8_t)(((r->flags & SND_FIN) != 0 ? TCP_FIN : 0) |",
           "    return (uint8_t)(((r->flags & SND_FIN) != 0 && !(PLANT && (r->flags & SND_EVER) != 0) ? TCP_FIN : 0) |",
@@ -41,10 +41,9 @@ PLANTS = [
           "    return tcb->ooo != 0 && assembly_at(t, tcb)->has_fin &&\n"
           "           (PLANT || assembly_at(t, tcb)->fin == tcb->rcv_nxt);", worlds("reorder,delay")),
     Plant("dup", "a duplicate is taken as new data", "stack/tcp/input_steps.c",
-          "        p->data_len -= old;\n        if (old > 0) {",
-          "        if (PLANT) {\n            p->m = mbuf_trim_front_take(p->m, p->data_off);\n"
-          "            p->data_off = 0;\n            old = 0;\n        }\n"
-          "        p->data_len -= old;\n        if (old > 0) {", worlds("dup")),
+          "    p->data_len -= old;\n    p->m = mbuf_trim_front_take(p->m, p->data_off + old);",
+          "    p->data_len -= PLANT ? 0 : old;\n"
+          "    p->m = mbuf_trim_front_take(p->m, p->data_off + (PLANT ? 0 : old));", worlds("dup")),
     Plant("corrupt", "TCP's checksum is not looked at", "stack/wire/tcp.c",
           "    if (unlikely(!pkt_transport_checksum_good(p)))\n",
           "    if (unlikely(!pkt_transport_checksum_good(p)) && !PLANT)\n", worlds("corrupt")),
