@@ -292,6 +292,15 @@ static bool text_after_close(struct tcp *t, struct tcb *tcb, const struct pkt *p
     return true;
 }
 
+/* Of what went beyond the window Linux tells with the delayed ACK, unless the buffer is full: the reader may
+ * have made room by then, and the window is seen to open at once. */
+static void ack_later(struct tcp *t, struct tcb *tcb)
+{
+    tcb->flags &= ~TCB_ACK_NOW;
+    tcb->timers |= TIMER_DELACK_OWED;
+    tcb_touch(t, tcb);
+}
+
 /* RFC9293-MUST-59 */
 static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
@@ -318,7 +327,10 @@ static enum step step_text(struct tcp *t, struct tcb *tcb, struct pkt *p)
         tcb_touch(t, tcb);
         return step_drop(p, CNT_DROP_TCP_RCVBUF);
     }
+    bool beyond = p->data_len > rcv_window_left(tcb);
     text_in_order(t, tcb, p);
+    if (beyond && tcb->rcvq_charge <= tcb->rcvbuf)
+        ack_later(t, tcb);
     return STEP_NEXT;
 }
 
