@@ -177,7 +177,8 @@ static void put_recverr(struct msghdr *msg, size_t room, const struct udp_error_
                      .ee_code = info->code,
                      .ee_info = info->info}};
     socklen_t len = sizeof(data.offender);
-    sockaddr_write((struct sockaddr *)&data.offender, &len, &info->offender, 0);
+    if (info->origin == SO_EE_ORIGIN_ICMP) /* else AF_UNSPEC: we said so ourselves */
+        sockaddr_write((struct sockaddr *)&data.offender, &len, &info->offender, 0);
     put_control(msg, room, IPPROTO_IP, IP_RECVERR, &data, sizeof(data));
 }
 

@@ -149,11 +149,12 @@ static int set_socket_level(struct engine *e, struct sock *s, int name, const vo
     return err;
 }
 
-/* ip(7): TTL and TOS of datagrams, and IP_RECVERR. IP_TTL takes 1 to 255, and -1 for the default. */
+/* ip(7): TTL and TOS of datagrams, IP_RECVERR and IP_MTU_DISCOVER. IP_TTL takes 1 to 255, and -1 for the
+ * default. */
 static int set_udp_ip(struct engine *e, struct sock *s, int name, const void *val, socklen_t len)
 {
     int v = 0;
-    if (name != IP_TTL && name != IP_TOS && name != IP_RECVERR)
+    if (name != IP_TTL && name != IP_TOS && name != IP_RECVERR && name != IP_MTU_DISCOVER)
         return -ENOPROTOOPT;
     if (len >= sizeof(int))
         memcpy(&v, val, sizeof(int));
@@ -165,6 +166,8 @@ static int set_udp_ip(struct engine *e, struct sock *s, int name, const void *va
         return udp_setopt(engine_udp(e), s->udp, UDP_OPT_TOS, (uint8_t)v);
     if (name == IP_RECVERR)
         return udp_setopt(engine_udp(e), s->udp, UDP_OPT_RECVERR, v != 0);
+    if (name == IP_MTU_DISCOVER)
+        return udp_setopt(engine_udp(e), s->udp, UDP_OPT_MTU_DISCOVER, (uint32_t)v);
     if (v == -1)
         v = (int)e->w->ctx.tun->ip_default_ttl;
     return v < 1 || v > 255 ? -EINVAL : udp_setopt(engine_udp(e), s->udp, UDP_OPT_TTL, (uint32_t)v);
@@ -273,6 +276,8 @@ static int get_udp_int(struct sock *s, int level, int name, int *out)
         *out = (int)udp_getopt(s->udp, UDP_OPT_TOS);
     else if (level == IPPROTO_IP && name == IP_RECVERR)
         *out = (int)udp_getopt(s->udp, UDP_OPT_RECVERR);
+    else if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)
+        *out = (int)udp_getopt(s->udp, UDP_OPT_MTU_DISCOVER);
     else
         return -ENOPROTOOPT;
     return 0;

@@ -39,6 +39,7 @@ struct udp_pcb *udp_open(struct udp *u)
     struct udp_pcb *pcb = udp_pcb_at(u, idx);
     pcb->flow.local = pcb->flow.remote = ip_addr_v4(0);
     pcb->ttl = (uint8_t)u->ctx->tun->ip_default_ttl;
+    pcb->mtu_discover = IP_PMTUDISC_WANT;
     pcb->rcvbuf = pcb->sndbuf = u->ctx->tun->udp_rmem_default;
     udp_link(u, pcb);
     u->n_pcbs++;
@@ -240,6 +241,11 @@ int udp_setopt(struct udp *u, struct udp_pcb *pcb, enum udp_opt opt, uint32_t va
         if (!pcb->recverr)
             udp_errors_purge(u, pcb);
         return 0;
+    case UDP_OPT_MTU_DISCOVER:
+        if (value > IP_PMTUDISC_DO)
+            return -EINVAL;
+        pcb->mtu_discover = (uint8_t)value;
+        return 0;
     }
     return -ENOPROTOOPT;
 }
@@ -259,6 +265,8 @@ uint32_t udp_getopt(const struct udp_pcb *pcb, enum udp_opt opt)
         return pcb->broadcast;
     case UDP_OPT_RECVERR:
         return pcb->recverr;
+    case UDP_OPT_MTU_DISCOVER:
+        return pcb->mtu_discover;
     }
     return 0;
 }

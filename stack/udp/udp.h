@@ -75,7 +75,15 @@ int udp_take_error(struct udp_pcb *pcb);          /* positive errno and clears i
 uint32_t udp_next_len(const struct udp_pcb *pcb); /* length of the datagram at the head, 0 (FIONREAD) */
 
 /* Options of the control block: enum udp_opt with u32 values. */
-enum udp_opt { UDP_OPT_RCVBUF, UDP_OPT_SNDBUF, UDP_OPT_TTL, UDP_OPT_TOS, UDP_OPT_BROADCAST, UDP_OPT_RECVERR };
+enum udp_opt {
+    UDP_OPT_RCVBUF,
+    UDP_OPT_SNDBUF,
+    UDP_OPT_TTL,
+    UDP_OPT_TOS,
+    UDP_OPT_BROADCAST,
+    UDP_OPT_RECVERR,
+    UDP_OPT_MTU_DISCOVER, /* IP_PMTUDISC_* */
+};
 int udp_setopt(struct udp *u, struct udp_pcb *pcb, enum udp_opt opt, uint32_t value);
 uint32_t udp_getopt(const struct udp_pcb *pcb, enum udp_opt opt);
 

@@ -67,17 +67,31 @@ static uint32_t quote_copy(const struct pkt *p, uint8_t *out)
     return len;
 }
 
-void udp_error_queue(struct udp *u, struct udp_pcb *pcb, const struct pkt *p, int err)
+/* A place at the queue's end. NULL: none to be had (counted). */
+static struct udp_error *error_append(struct udp *u, struct udp_pcb *pcb)
 {
-    const struct icmp_error_view *v = &p->icmp_error;
     if (pcb->n_errors == UDP_ERRORS_PER_SOCKET)
         error_drop_head(u, pcb);
     uint32_t idx = slab_alloc(&u->errors);
     if (idx == 0) {
         count(&u->ctx->counters, CNT_UDP_ERRORS_LOST);
-        return;
+        return NULL;
     }
-    struct udp_error *e = error_at(u, idx);
+    if (pcb->err_tail != 0)
+        error_at(u, pcb->err_tail)->next = idx;
+    else
+        pcb->err_head = idx;
+    pcb->err_tail = idx;
+    pcb->n_errors++;
+    return error_at(u, idx);
+}
+
+void udp_error_queue(struct udp *u, struct udp_pcb *pcb, const struct pkt *p, int err)
+{
+    const struct icmp_error_view *v = &p->icmp_error;
+    struct udp_error *e = error_append(u, pcb);
+    if (e == NULL)
+        return;
     e->info = (struct udp_error_info){
         .origin = SO_EE_ORIGIN_ICMP,
         .type = v->type,
@@ -89,13 +103,21 @@ void udp_error_queue(struct udp *u, struct udp_pcb *pcb, const struct pkt *p, in
         .dport = v->dport,
     };
     e->info.len = quote_copy(p, e->quote);
-    e->next = 0;
-    if (pcb->err_tail != 0)
-        error_at(u, pcb->err_tail)->next = idx;
-    else
-        pcb->err_head = idx;
-    pcb->err_tail = idx;
-    pcb->n_errors++;
+}
+
+void udp_error_queue_local(struct udp *u, struct udp_pcb *pcb, const struct ip_addr *dst, uint32_t mtu)
+{
+    struct udp_error *e = pcb->recverr ? error_append(u, pcb) : NULL;
+    if (e == NULL)
+        return;
+    e->info = (struct udp_error_info){
+        .origin = SO_EE_ORIGIN_LOCAL,
+        .err = EMSGSIZE,
+        .info = mtu,
+        .dst = *dst,
+        .dport = pcb->connected ? pcb->flow.rport : 0, /* as on Linux */
+    };
+    endpoint_notify(&u->ctx->ready, &pcb->ep, EPOLLERR);
 }
 
 ssize_t udp_recv_error(struct udp *u, struct udp_pcb *pcb, const struct iovec *iov, int n,

@@ -27,7 +27,7 @@ static int udp_prepare(struct udp *u, struct udp_pcb *pcb, size_t len, struct ip
 {
     if (unlikely(pcb->error != 0))
         return -udp_take_error(pcb);
-    if (unlikely(len > UDP_PAYLOAD_MAX))
+    if (unlikely(len > UINT16_MAX))
         return -EMSGSIZE;
     if (to == NULL && !pcb->connected)
         return -EDESTADDRREQ;
@@ -44,7 +44,14 @@ static int udp_prepare(struct udp *u, struct udp_pcb *pcb, size_t len, struct ip
         if (rc != 0)
             return -EAGAIN;
     }
-    return udp_path(u, pcb, dst);
+    int rc = udp_path(u, pcb, dst);
+    if (rc != 0)
+        return rc;
+    uint32_t most = pcb->mtu_discover == IP_PMTUDISC_DO ? pcb->path.mtu : UINT16_MAX;
+    if (likely(len + sizeof(struct ip4_hdr) + UDP_LEN <= most))
+        return 0;
+    udp_error_queue_local(u, pcb, dst, pcb->path.mtu);
+    return -EMSGSIZE;
 }
 
 /* m: header and payload, the header not filled yet. */
@@ -58,8 +65,8 @@ static int udp_transmit_take(struct udp *u, struct udp_pcb *pcb, const struct ip
         .proto = IPPROTO_UDP,
         .ttl = multicast ? 1 : pcb->ttl, /* RFC1112-6.1 */
         .tos = pcb->tos,
-        .df = m->pkt_len + sizeof(struct ip4_hdr) <=
-              pcb->path.mtu, /* RFC 1191 discovery, as Linux does by default */
+        .df = pcb->mtu_discover != IP_PMTUDISC_DONT &&
+              m->pkt_len + sizeof(struct ip4_hdr) <= pcb->path.mtu, /* RFC 1191 discovery */
         .csum_off = UDP_CHECKSUM_OFFSET,
         .l4_len = UDP_LEN,
     };

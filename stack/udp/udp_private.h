@@ -33,7 +33,8 @@ struct udp_pcb {
     uint32_t rcvbuf, sndbuf;
     uint32_t err_head, err_tail; /* udp_error.c */
     uint8_t n_errors;
-    bool recverr; /* IP_RECVERR */
+    bool recverr;         /* IP_RECVERR */
+    uint8_t mtu_discover; /* IP_MTU_DISCOVER: IP_PMTUDISC_DONT, _WANT, _DO */
     /* The way to where it sent last. */
     struct net_path path;
     struct ip_addr path_src, path_dst;
@@ -65,6 +66,8 @@ int udp_errors_init(struct udp *u);
 void udp_errors_fini(struct udp *u);
 /* An ICMP error about a datagram of pcb, as errno `err`; the oldest gives way when there are too many. */
 void udp_error_queue(struct udp *u, struct udp_pcb *pcb, const struct pkt *p, int err);
+/* A datagram of pcb was too large for a path of this MTU, which we knew ourselves (ip(7)). */
+void udp_error_queue_local(struct udp *u, struct udp_pcb *pcb, const struct ip_addr *dst, uint32_t mtu);
 void udp_errors_purge(struct udp *u, struct udp_pcb *pcb);
 
 #endif

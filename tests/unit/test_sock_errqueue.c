@@ -102,6 +102,54 @@ static void pending_error_and_queue_are_two(void **state)
     s->close(fd);
 }
 
+/* A datagram that no packet can hold: the call says so, and the queue with which MTU; nobody sent a message.
+ */
+static void too_large_is_queued(void **state)
+{
+    const struct sockets *s = *state;
+    static char data[65510];
+    struct sockaddr_in a = nobody(s);
+    struct report r;
+    int fd = asking(s);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    assert_int_equal(s->sendto(fd, data, sizeof(data), 0, (struct sockaddr *)&a, sizeof(a)), -EMSGSIZE);
+    assert_int_equal(s->poll(&p, 1, 0), 1);
+    assert_int_equal(p.revents, POLLERR);
+    assert_int_equal(error_of(s, fd, &r), 0);
+    assert_int_equal(r.ee.ee_errno, EMSGSIZE);
+    assert_int_equal(r.ee.ee_origin, SO_EE_ORIGIN_LOCAL);
+    assert_int_equal(r.ee.ee_type, 0);
+    assert_true(r.ee.ee_info >= 1500);
+    assert_int_equal(r.name.sin_addr.s_addr, a.sin_addr.s_addr);
+    assert_int_equal(r.name.sin_port, 0); /* of a socket that is not connected */
+    assert_int_equal(r.offender.sin_family, AF_UNSPEC);
+    assert_int_equal(error_of(s, fd, &r), -EAGAIN);
+    assert_int_equal(get_int(s, fd, SOL_SOCKET, SO_ERROR), 0);
+    s->close(fd);
+}
+
+/* IP_PMTUDISC_DO: what does not fit the path is refused, never fragmented. */
+static void larger_than_the_path_is_queued(void **state)
+{
+    const struct sockets *s = *state;
+    static char data[1473];
+    const int discover = IP_PMTUDISC_DO, wrong = 9;
+    struct sockaddr_in a = nobody(s);
+    struct report r;
+    int fd = asking(s);
+    assert_int_equal(get_int(s, fd, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_WANT);
+    assert_int_equal(s->setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &wrong, sizeof(wrong)), -EINVAL);
+    assert_int_equal(s->sendto(fd, data, 1473, 0, (struct sockaddr *)&a, sizeof(a)), 1473);
+    s->settle();
+    assert_true(error_of(s, fd, &r) > 0); /* in fragments it came to a port that nobody has */
+    assert_int_equal(s->setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover)), 0);
+    assert_int_equal(s->sendto(fd, data, 1473, 0, (struct sockaddr *)&a, sizeof(a)), -EMSGSIZE);
+    assert_int_equal(error_of(s, fd, &r), 0);
+    assert_int_equal(r.ee.ee_info, 1500);
+    assert_int_equal(s->sendto(fd, data, 1472, 0, (struct sockaddr *)&a, sizeof(a)), 1472);
+    s->close(fd);
+}
+
 /* Turning it off empties the queue. */
 static void turned_off_it_is_empty(void **state)
 {
@@ -152,6 +200,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(port_unreachable_is_queued),
         ON_BOTH(pending_error_and_queue_are_two),
+        ON_BOTH(too_large_is_queued),
+        ON_POLLUX(larger_than_the_path_is_queued),
         ON_BOTH(turned_off_it_is_empty),
         ON_BOTH(queue_is_bounded),
         ON_BOTH(stream_has_none),
