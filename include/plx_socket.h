@@ -104,11 +104,12 @@ PLX_API int plx_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
  * linger), SO_RCVBUF and SO_SNDBUF (doubled when set, as Linux does), SO_RCVLOWAT, SO_RCVTIMEO and
  * SO_SNDTIMEO (struct timeval); read only: SO_ERROR (and cleared), SO_TYPE, SO_PROTOCOL, SO_DOMAIN,
  * SO_ACCEPTCONN.
- * IPPROTO_IP: IP_TTL, IP_TOS, IP_MTU_DISCOVER (IP_PMTUDISC_DONT, _WANT, _DO), IP_BIND_ADDRESS_NO_PORT and
- * IP_LOCAL_PORT_RANGE (TCP), IP_RECVERR (ip(7): errors of a datagram socket, by ICMP or its own EMSGSIZE, are
- * kept for MSG_ERRQUEUE, the newest 32; a stream hears of soft errors at once). IPPROTO_TCP: TCP_NODELAY,
- * TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT and what else tcp(7) has and the stack knows.
- * ENOPROTOOPT (unknown, or read only), EINVAL (value or length), EDOM (a timeval out of range), EFAULT. */
+ * IPPROTO_IP: IP_TTL, IP_TOS, IP_FREEBIND, IP_MTU_DISCOVER (IP_PMTUDISC_DONT, _WANT, _DO),
+ * IP_BIND_ADDRESS_NO_PORT and IP_LOCAL_PORT_RANGE (TCP), IP_RECVERR (ip(7): errors of a datagram socket, by
+ * ICMP or its own EMSGSIZE, are kept for MSG_ERRQUEUE, the newest 32; a stream hears of soft errors at once).
+ * IPPROTO_TCP: TCP_NODELAY, TCP_MAXSEG, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT and what else tcp(7) has and
+ * the stack knows. ENOPROTOOPT (unknown, or read only), EINVAL (value or length), EDOM (a timeval out of
+ * range), EFAULT. */
 PLX_API int plx_getsockopt(int fd, int level, int name, void *val, socklen_t *len);
 PLX_API int plx_setsockopt(int fd, int level, int name, const void *val, socklen_t len);
 

@@ -149,12 +149,13 @@ static int set_socket_level(struct engine *e, struct sock *s, int name, const vo
     return err;
 }
 
-/* ip(7): TTL and TOS of datagrams, IP_RECVERR and IP_MTU_DISCOVER. IP_TTL takes 1 to 255, and -1 for the
- * default. */
+/* ip(7): TTL and TOS of datagrams, IP_RECVERR, IP_FREEBIND and IP_MTU_DISCOVER. IP_TTL takes 1 to 255, and -1
+ * for the default. */
 static int set_udp_ip(struct engine *e, struct sock *s, int name, const void *val, socklen_t len)
 {
     int v = 0;
-    if (name != IP_TTL && name != IP_TOS && name != IP_RECVERR && name != IP_MTU_DISCOVER)
+    if (name != IP_TTL && name != IP_TOS && name != IP_RECVERR && name != IP_MTU_DISCOVER &&
+        name != IP_FREEBIND)
         return -ENOPROTOOPT;
     if (len >= sizeof(int))
         memcpy(&v, val, sizeof(int));
@@ -166,6 +167,8 @@ static int set_udp_ip(struct engine *e, struct sock *s, int name, const void *va
         return udp_setopt(engine_udp(e), s->udp, UDP_OPT_TOS, (uint8_t)v);
     if (name == IP_RECVERR)
         return udp_setopt(engine_udp(e), s->udp, UDP_OPT_RECVERR, v != 0);
+    if (name == IP_FREEBIND)
+        return udp_setopt(engine_udp(e), s->udp, UDP_OPT_FREEBIND, v != 0);
     if (name == IP_MTU_DISCOVER)
         return udp_setopt(engine_udp(e), s->udp, UDP_OPT_MTU_DISCOVER, (uint32_t)v);
     if (v == -1)
@@ -276,6 +279,8 @@ static int get_udp_int(struct sock *s, int level, int name, int *out)
         *out = (int)udp_getopt(s->udp, UDP_OPT_TOS);
     else if (level == IPPROTO_IP && name == IP_RECVERR)
         *out = (int)udp_getopt(s->udp, UDP_OPT_RECVERR);
+    else if (level == IPPROTO_IP && name == IP_FREEBIND)
+        *out = (int)udp_getopt(s->udp, UDP_OPT_FREEBIND);
     else if (level == IPPROTO_IP && name == IP_MTU_DISCOVER)
         *out = (int)udp_getopt(s->udp, UDP_OPT_MTU_DISCOVER);
     else

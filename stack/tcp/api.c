@@ -43,7 +43,7 @@ int tcp_bind_addr(struct tcp *t, struct tcb *tcb, const struct ip_addr *addr)
 {
     if (tcb->state != TCP_S_CLOSED || tcb_is(tcb, TCB_IN_PORTS))
         return -EINVAL;
-    if (!ip_addr_is_any(addr) && !net_is_local(t->net, addr))
+    if (!ip_addr_is_any(addr) && !net_is_local(t->net, addr) && !opts_of(t, tcb)->freebind)
         return -EADDRNOTAVAIL;
     tcb->flow.local = *addr;
     return 0;

@@ -345,6 +345,15 @@ static int set_recverr(struct tcp *t, struct tcb *tcb, bool on)
     return 0;
 }
 
+static int set_freebind(struct tcp *t, struct tcb *tcb, bool on)
+{
+    struct tcp_opts *o = opts_own(t, tcb);
+    if (o == NULL)
+        return -ENOMEM;
+    o->freebind = on;
+    return 0;
+}
+
 /* ip(7): the last port in the upper half, the first in the lower; 0 in either: no bound, nor is one that
  * lies outside the tunable's range. */
 static int set_port_range(struct tcp *t, struct tcb *tcb, uint32_t range)
@@ -389,6 +398,8 @@ static int set_ip(struct tcp *t, struct tcb *tcb, int name, const void *val, soc
         return 0;
     case IP_RECVERR:
         return set_recverr(t, tcb, v != 0);
+    case IP_FREEBIND:
+        return set_freebind(t, tcb, v != 0);
     case IP_LOCAL_PORT_RANGE:
         return len < sizeof v ? -EINVAL : set_port_range(t, tcb, (uint32_t)v);
     case IP_MTU_DISCOVER:
@@ -514,6 +525,8 @@ static int get_ip(struct tcp *t, const struct tcb *tcb, int name, void *val, soc
         return put_int(tcb->tos, val, len);
     case IP_RECVERR:
         return put_int(o->recverr, val, len);
+    case IP_FREEBIND:
+        return put_int(o->freebind, val, len);
     case IP_MTU_DISCOVER:
         return put_int(o->mtu_discover, val, len);
     case IP_LOCAL_PORT_RANGE:

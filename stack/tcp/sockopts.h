@@ -25,6 +25,7 @@ struct tcp_opts {
     uint8_t keepcnt;
     uint8_t syn_retries;  /* 0: the tunable's */
     uint8_t mtu_discover; /* IP_PMTUDISC_* */
+    bool freebind;        /* IP_FREEBIND */
     bool recverr;         /* IP_RECVERR: soft errors are told at once */
     uint8_t defer_accept; /* SYN-ACK time-outs that data is waited for */
 };

@@ -241,6 +241,9 @@ int udp_setopt(struct udp *u, struct udp_pcb *pcb, enum udp_opt opt, uint32_t va
         if (!pcb->recverr)
             udp_errors_purge(u, pcb);
         return 0;
+    case UDP_OPT_FREEBIND:
+        pcb->freebind = value != 0;
+        return 0;
     case UDP_OPT_MTU_DISCOVER:
         if (value > IP_PMTUDISC_DO)
             return -EINVAL;
@@ -265,6 +268,8 @@ uint32_t udp_getopt(const struct udp_pcb *pcb, enum udp_opt opt)
         return pcb->broadcast;
     case UDP_OPT_RECVERR:
         return pcb->recverr;
+    case UDP_OPT_FREEBIND:
+        return pcb->freebind;
     case UDP_OPT_MTU_DISCOVER:
         return pcb->mtu_discover;
     }

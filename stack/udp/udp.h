@@ -82,6 +82,7 @@ enum udp_opt {
     UDP_OPT_TOS,
     UDP_OPT_BROADCAST,
     UDP_OPT_RECVERR,
+    UDP_OPT_FREEBIND,
     UDP_OPT_MTU_DISCOVER, /* IP_PMTUDISC_* */
 };
 int udp_setopt(struct udp *u, struct udp_pcb *pcb, enum udp_opt opt, uint32_t value);

@@ -99,7 +99,7 @@ int udp_bind(struct udp *u, struct udp_pcb *pcb, const struct ip_addr *addr, uin
 {
     if (pcb->flow.lport != 0)
         return -EINVAL;
-    if (!udp_may_bind(u, addr))
+    if (!pcb->freebind && !udp_may_bind(u, addr))
         return -EADDRNOTAVAIL;
     int rc = 0;
     udp_unlink(u, pcb);

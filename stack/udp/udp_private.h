@@ -34,6 +34,7 @@ struct udp_pcb {
     uint32_t err_head, err_tail; /* udp_error.c */
     uint8_t n_errors;
     bool recverr;         /* IP_RECVERR */
+    bool freebind;        /* IP_FREEBIND */
     uint8_t mtu_discover; /* IP_MTU_DISCOVER: IP_PMTUDISC_DONT, _WANT, _DO */
     /* The way to where it sent last. */
     struct net_path path;

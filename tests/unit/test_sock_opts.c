@@ -418,6 +418,27 @@ static void ports_come_from_the_sockets_range(void **state)
     s->close(l);
 }
 
+/* ip(7) IP_FREEBIND: bind takes an address that is not (yet) ours. */
+static void a_foreign_address_can_be_bound_freely(void **state)
+{
+    const struct sockets *s = *state;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc6336405)}; /* 198.51.100.5 */
+    const int on = 1, type[2] = {SOCK_STREAM, SOCK_DGRAM};
+
+    for (unsigned i = 0; i < 2; i++) {
+        int fd = s->socket(CLIENT, type[i] | SOCK_NONBLOCK, 0);
+        assert_int_equal(get_int(s, fd, IPPROTO_IP, IP_FREEBIND), 0);
+        assert_int_equal(s->bind(fd, (struct sockaddr *)&a, sizeof(a)), -EADDRNOTAVAIL);
+        assert_int_equal(s->setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)), 0);
+        assert_int_equal(get_int(s, fd, IPPROTO_IP, IP_FREEBIND), 1);
+        assert_int_equal(s->bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+        assert_int_not_equal(port_of(s, fd), 0);
+        if (i == 0)
+            assert_int_equal(s->listen(fd, 1), 0);
+        s->close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +452,7 @@ int main(void)
         ON_BOTH(unsent_bytes_and_info),
         ON_BOTH(an_address_can_be_bound_without_a_port),
         ON_BOTH(ports_come_from_the_sockets_range),
+        ON_BOTH(a_foreign_address_can_be_bound_freely),
         ON_BOTH(receive_timeout_is_EAGAIN),
         ON_BOTH(send_timeout_returns_what_went),
         ON_POLLUX(waitall_waits_for_all),
