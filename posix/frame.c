@@ -23,7 +23,7 @@ int plx_wire(unsigned index, struct plx_wire *out)
     memcpy(out->mac, d->caps.mac, sizeof(out->mac));
     out->mtu = d->caps.mtu;
     out->multi_segment = d->caps.multi_seg;
-    out->speed = d->ops->speed != NULL ? d->ops->speed(d) : 0;
+    out->speed = netdev_speed(d);
     if (o->n_ips > 0) {
         out->ip.s_addr = ip_addr_get_v4(&o->ip[0].addr);
         out->prefix_len = o->ip[0].prefix_len;

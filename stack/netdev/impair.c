@@ -358,6 +358,12 @@ static bool impair_rss(struct netdev *d, struct netdev_rss *out)
     return netdev_rss(impair_of(d)->inner, out);
 }
 
+/* The link's own: a rate that is impaired is of the way behind it. */
+static uint32_t impair_speed(struct netdev *d)
+{
+    return netdev_speed(impair_of(d)->inner);
+}
+
 static void impair_inner_stats(struct netdev *d, struct netdev_stats *s)
 {
     struct netdev *inner = impair_of(d)->inner;
@@ -399,6 +405,7 @@ static const struct netdev_ops impair_ops = {
     .link_poll = impair_link_poll,
     .finished = impair_finished,
     .rss = impair_rss,
+    .speed = impair_speed,
     .stats = impair_inner_stats,
     .close = impair_close,
 };

@@ -38,6 +38,11 @@ bool netdev_rss(struct netdev *d, struct netdev_rss *out)
     return d->ops->rss != NULL && d->ops->rss(d, out);
 }
 
+uint32_t netdev_speed(struct netdev *d)
+{
+    return d->ops->speed != NULL ? d->ops->speed(d) : 0;
+}
+
 void netdev_note(struct netdev *d, const char *fmt, ...)
 {
     size_t used = strlen(d->notes);

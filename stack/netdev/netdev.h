@@ -122,6 +122,8 @@ void netdev_close(struct netdev *d); /* NULL is fine */
 void netdev_stats(struct netdev *d, struct netdev_stats *s);
 /* False, with *out untouched, when the wire does not spread packets over its queues or does not tell. */
 bool netdev_rss(struct netdev *d, struct netdev_rss *out);
+/* Mbit/s; 0 when the wire has no speed, or it is not known. */
+uint32_t netdev_speed(struct netdev *d);
 /* Adds a line to d->notes; what no longer fits is cut. */
 void netdev_note(struct netdev *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

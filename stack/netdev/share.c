@@ -156,6 +156,11 @@ static bool share_finished(struct netdev *d)
     return inner->ops->finished != NULL && inner->ops->finished(inner);
 }
 
+static uint32_t share_speed(struct netdev *d)
+{
+    return netdev_speed(share_of(d)->inner);
+}
+
 static void share_stats(struct netdev *d, struct netdev_stats *out)
 {
     struct netdev *inner = share_of(d)->inner;
@@ -201,6 +206,7 @@ static const struct netdev_ops share_ops = {
     .next_event = share_next_event,
     .link_poll = share_link_poll,
     .finished = share_finished,
+    .speed = share_speed,
     .stats = share_stats,
     .close = share_close,
 };

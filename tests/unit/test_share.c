@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "netdev/impair.h"
 #include "netdev/pipe.h"
 #include "netdev/share.h"
 #include "support/context.h"
@@ -159,12 +160,44 @@ static void sleeping_owner_is_woken(void **state)
     close(ends[1]);
 }
 
+static uint32_t fake_speed(struct netdev *d)
+{
+    return 2500;
+}
+
+/* What stands between a wire and its workers tells the wire's speed; a wire without one has none. */
+static void speed_is_the_wires(void **state)
+{
+    struct bench b;
+    struct netdev *end[2];
+    struct pipe_config cfg = {.mtu = 1500, .depth = 100};
+    struct impair_config faults = {.rate_bps = 1000000, .limit = 10};
+    bench_open(&b, 100);
+    assert_int_equal(netdev_speed(b.near), 0);
+
+    cfg.pool[0] = cfg.pool[1] = b.pools.rx;
+    assert_int_equal(netdev_pipe_create(&cfg, end), 0);
+    struct netdev_ops ops = *end[1]->ops;
+    ops.speed = fake_speed;
+    end[1]->ops = &ops;
+    struct netdev *impaired = netdev_impair_create(end[1], &faults);
+    assert_non_null(impaired);
+    struct netdev *d = netdev_share_create(impaired, WORKERS);
+    assert_non_null(d);
+    assert_int_equal(netdev_speed(impaired), 2500);
+    assert_int_equal(netdev_speed(d), 2500);
+    netdev_close(d);
+    netdev_close(end[0]);
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_send_one_receives),
         cmocka_unit_test(full_wire_loses_nothing),
         cmocka_unit_test(sleeping_owner_is_woken),
+        cmocka_unit_test(speed_is_the_wires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
