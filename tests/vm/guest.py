@@ -20,12 +20,9 @@ import traceback
 
 from traffic import Failure, check
 
-NIC = "0000:00:10.0"
-OTHER = "0000:00:11.0"
 PEER = "10.9.0.1"
 US = "10.9.0.2"
 HUGEPAGES = 160
-STACK = ["--dev", "pci:" + NIC, "--ip", US + "/24"]
 
 
 def say(line):
@@ -36,6 +33,10 @@ def say(line):
 def options():
     with open("/proc/cmdline") as f:
         return dict(w[4:].split("=", 1) for w in f.read().split() if w.startswith("plx.") and "=" in w)
+
+
+NIC, OTHER = options()["nic"], options()["other"]
+STACK = ["--dev", "pci:" + NIC, "--ip", US + "/24"]
 
 
 def sh(*args, timeout=90, **kw):
@@ -162,7 +163,7 @@ class Program:
             found.append("%s: %s" % (stat[stat.index("(") + 1:stat.rindex(")") + 3], " < ".join(calls[:6])))
         return "; ".join(found)
 
-    def end(self, sig=signal.SIGTERM, timeout=90):
+    def end(self, sig=signal.SIGTERM, timeout=60):
         if self.p.poll() is None:
             self.p.send_signal(sig)
         try:

@@ -33,6 +33,9 @@ def case_nic_bind(bench):
     text = guest.nic_ok(*args)
     check(guest.driver_of(NIC) == bench.driver, "driver is %s: %s" % (guest.driver_of(NIC), text))
     check(os.path.ismount("/dev/hugepages"), "no hugetlbfs: " + text)
+    reset = "/sys/bus/pci/devices/%s/reset_method" % NIC
+    if bench.driver == "vfio-pci" and "bus" in guest.read(reset).split():
+        guest.write(reset, "bus")  # which the kernel would try last, but power management resets nothing in QEMU
     check("--dev pci:" + NIC in guest.nic_ok("status"), "status does not say how to use it")
 
 
@@ -67,9 +70,10 @@ def case_start(bench):
 
 def case_ping(bench):
     bench.peer.ping(10)  # interrupts that never come are found out meanwhile
-    got, shortest = bench.peer.ping(50, 1000)
+    got, times = bench.peer.ping(50, 1000)
     check(got >= 50, "%d of 50 answers" % got)
-    check(shortest is not None and shortest < 20, "at best %s ms a round trip: it sleeps through packets" % shortest)
+    say("note round trips of %.1f to %.1f ms, median %.1f" % (times[0], times[-1], times[len(times) // 2]))
+    check(times[len(times) // 2] < 40, "most round trips take longer than 40 ms: it sleeps through packets: %s" % times)
     got, _ = bench.peer.ping(3, 8000)
     check(got >= 3, "%d of 3 answers to what comes in fragments" % got)
 
@@ -130,7 +134,7 @@ def case_sigterm(bench):
     started = time.monotonic()
     echo = bench.echo
     check(bench.stop(signal.SIGTERM) == 0, "exit status %s: %s" % (echo.p.returncode, echo.output()[-600:]))
-    check(time.monotonic() - started < 45, "took %.1f s to end" % (time.monotonic() - started))
+    check(time.monotonic() - started < 20, "took %.1f s to end" % (time.monotonic() - started))
     bench.peer.held_end()
     out = echo.output()
     drops = re.search(r"plx: drops: .*", out).group(0)
@@ -145,6 +149,38 @@ def case_sigkill_and_again(bench):
     bench.start()
     bench.peer.tcp_echo(1 << 20)
     bench.stop()
+
+
+FLOOD = """
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
+    s.sendto(bytes(300), (%r, 9))
+    time.sleep(0.001)
+"""
+
+
+def case_killed_under_traffic(bench):
+    """A killed program leaves the NIC receiving. vfio resets it before the next one has it, or frames that come
+    meanwhile go where the old rings were: the IOMMU sees that, and the kernel reports it."""
+    bench.start()
+    mac = re.search(r"mac ([0-9a-f:]{17})", bench.echo.output()).group(1)
+    inside = ("ip", "-n", "peer")
+    neighbour = (US, "lladdr", mac, "dev", bench.peer.interface())
+    sh(*inside, "neigh", "replace", *neighbour, "nud", "permanent")
+    flood = subprocess.Popen(["ip", "netns", "exec", "peer", "python3", "-c", FLOOD % US])
+    try:
+        for _ in range(3):
+            bench.stop(signal.SIGKILL)
+            bench.start()
+    finally:
+        flood.kill()
+        flood.wait()
+        sh(*inside, "neigh", "replace", *neighbour, "nud", "stale")
+    bench.peer.tcp_echo(1 << 20)
+    bench.stop()
+    faults = re.findall(r"DMAR: \[DMA.*", sh("/bin/busybox", "dmesg").stdout)
+    check(not faults, "the NIC reached for memory that it may not have: %s" % faults[:3])
 
 
 def case_plx_nc_outwards(bench):
@@ -249,7 +285,7 @@ SETS = {
     "basic": [*BASIC, case_nic_unbind],
     "rings": [*BASIC, case_two_workers_by_rings, case_offload_off, case_nic_unbind],
     "refusals": [*BEFORE, *BASIC, case_offload_off, *REFUSALS, case_nic_unbind],
-    "iommu": [*BASIC, *REFUSALS_IOMMU, case_nic_unbind],
+    "iommu": [*BASIC, case_killed_under_traffic, *REFUSALS_IOMMU, case_nic_unbind],
     "mtu": [*SHORT, case_nic_unbind],
     "numa": [case_nic_bind, *NUMA, case_nic_unbind],
     "rss": [*BASIC, case_offload_off, case_two_workers_by_RSS, case_nic_unbind],

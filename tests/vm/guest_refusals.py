@@ -11,7 +11,7 @@ from guest import HUGEPAGES, NIC, PEER, US, Program, check, nic_refuses, refused
 BRIDGE = "0000:00:00.0"  # is there, and is no network device
 NOBODY = "0000:00:1e.7"
 USER = 1000
-GROUP_MATES = ("0000:01:01.0", "0000:01:02.0")  # behind one bridge, one IOMMU group
+GROUP_MATES = ("0000:03:01.0", "0000:03:02.0")  # behind one bridge, one IOMMU group
 MATE_DRIVER = "e1000"
 
 

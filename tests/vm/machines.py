@@ -5,7 +5,7 @@ PC = ["-machine", "pc"]
 Q35_IOMMU = ["-machine", "q35,kernel-irqchip=off", "-device", "intel-iommu,intremap=on,caching-mode=on"]
 TWO_NODES = ["-object", "memory-backend-ram,id=m0,size=512M", "-object", "memory-backend-ram,id=m1,size=512M",
              "-numa", "node,nodeid=0,cpus=0,memdev=m0", "-numa", "node,nodeid=1,cpus=1,memdev=m1"]
-# Two NICs behind a bridge, which the IOMMU cannot tell apart; connected to nothing.
+# Two NICs behind a bridge (bus 3), which the IOMMU cannot tell apart; connected to nothing.
 GROUP_MATES = ["-device", "pcie-pci-bridge,id=bridge,bus=pcie.0,addr=0x12", "-device", "e1000,bus=bridge,addr=1",
                "-device", "e1000,bus=bridge,addr=2"]
 VIRTIO_IOMMU = ",disable-legacy=on,iommu_platform=on"
@@ -24,8 +24,17 @@ class Machine:
         self.kernel_driver = "virtio-pci" if nic.startswith("virtio") else nic
 
     def device(self, index, netdev, opts):
-        return ["-device", "%s,bus=%s,addr=0x1%d,netdev=%s,mac=52:54:00:00:00:0%d%s" % (
-            self.nic, "pcie.0" if self.iommu else "pci.0", index, netdev, index + 1, opts)]
+        """Behind an IOMMU each NIC has a root port of its own, as cards have: the kernel can reset it by that, and
+        QEMU's e1000 and e1000e know no other reset."""
+        nic = ["-device", "%s,bus=%s,addr=%s,netdev=%s,mac=52:54:00:00:00:0%d%s" % (
+            self.nic, netdev + "port" if self.iommu else "pci.0", "0" if self.iommu else "0x1%d" % index, netdev,
+            index + 1, opts)]
+        port = ["-device", "pcie-root-port,id=%sport,bus=pcie.0,addr=0x1%d,chassis=%d" % (netdev, index, index + 1)]
+        return (port if self.iommu else []) + nic
+
+    def addresses(self):
+        """The NIC under test and the other one, as the guest numbers them."""
+        return ("0000:01:00.0", "0000:02:00.0") if self.iommu else ("0000:00:10.0", "0000:00:11.0")
 
     def network(self, tap):
         if self.tap:
@@ -39,6 +48,7 @@ class Machine:
     def qemu(self, vmlinuz, initrd, monitor, tap):
         append = "console=ttyS0 quiet panic=-1 no_timer_check plx.driver=%s plx.kernel_driver=%s plx.mtu=%d plx.set=%s" % (
             self.driver, self.kernel_driver, self.mtu, self.cases)
+        append += " plx.nic=%s plx.other=%s" % self.addresses()
         append += (" intel_iommu=on iommu=pt" if self.iommu else "") + (" plx.host=1" if self.tap else "")
         return ["qemu-system-x86_64", *(Q35_IOMMU if self.iommu else PC), "-accel", "tcg,thread=multi", "-cpu", "max",
                 "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",

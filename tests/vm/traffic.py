@@ -51,13 +51,12 @@ class Traffic:
     # ---- asking ----
 
     def ping(self, count=1, size=56, interval=0.02):
-        """[answers received, of `count`; the shortest round trip in ms]. The options are such as busybox and iputils
-        both have."""
+        """[answers received, of `count`; round trips in ms, shortest first]. The options are such as busybox and
+        iputils both have."""
         r = subprocess.run(["ping", "-c", str(count), "-i", str(interval), "-W", "2", "-s", str(size), self.us],
                            capture_output=True, text=True, timeout=60 + 3 * count)
         found = re.search(r"(\d+) (?:packets )?received", r.stdout)
-        times = re.search(r"= ([\d.]+)/[\d.]+/", r.stdout)
-        return [int(found.group(1)) if found else 0, float(times.group(1)) if times else None]
+        return [int(found.group(1)) if found else 0, sorted(map(float, re.findall(r"time=([\d.]+)", r.stdout)))]
 
     def udp(self, sizes):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
