@@ -308,6 +308,27 @@ static enum step fin_acked(struct tcp *t, struct tcb *tcb)
     }
 }
 
+/* Does it say nothing beside the number it acknowledges? What header prediction asks, in states that it does
+ * not know: the handshake's last ACK, those of a FIN and with a FIN. */
+static bool ack_is_plain(const struct tcp *t, const struct tcb *tcb, const struct tcp_view *v)
+{
+    return t->fastpath && (v->flags & ~(TCP_PSH | TCP_FIN)) == TCP_ACK && v->seq == tcb->rcv_nxt &&
+           (v->opt.has & ~TCP_OPT_HAS_TS) == 0 && (uint32_t)v->window << tcb->snd_wscale == tcb->snd_wnd &&
+           tcb->sndq_unsent == 0 && tcb->board == 0 && tcb->recovery == RECOVERY_OPEN &&
+           (tcb->sacked_out | tcb->lost_out | tcb->retrans_out) == 0;
+}
+
+static void ack_process_plain(struct tcp *t, struct tcb *tcb, const struct pkt *p)
+{
+    const struct tcp_view *v = &p->tcp;
+    if (tcb->packets_out == 0 && v->ack == tcb->snd_una)
+        window_confirm(tcb, v->seq, v->ack);
+    else if (tcb->packets_out != 0 && v->ack == tcb->snd_nxt)
+        ack_process_all(t, tcb, v->seq, v->ack, v->opt.has != 0 ? v->opt.tsecr : 0);
+    else
+        ack_process(t, tcb, p);
+}
+
 bool ack_is_credible(const struct tcb *tcb, const struct pkt *p)
 {
     return seq_leq(p->tcp.ack, tcb->snd_nxt) && seq_geq(p->tcp.ack, tcb->snd_una - tcb->max_wnd);
@@ -317,13 +338,17 @@ enum step ack_step(struct tcp *t, struct tcb *tcb, struct pkt *p)
 {
     if ((p->tcp.flags & TCP_ACK) == 0)
         return step_drop(p, CNT_DROP_TCP_NO_ACK);
-    if (input_syn_is_out(t, tcb) && ack_in_syn_received(t, tcb, p) == STEP_END)
+    bool syn_out = input_syn_is_out(t, tcb);
+    if (syn_out && ack_in_syn_received(t, tcb, p) == STEP_END)
         return STEP_END;
     if (!ack_is_credible(tcb, p)) {
         challenge_ack(t, tcb);
         return step_drop(p, CNT_DROP_TCP_ACK);
     }
-    ack_process(t, tcb, p);
+    if (!syn_out && ack_is_plain(t, tcb, &p->tcp))
+        ack_process_plain(t, tcb, p);
+    else
+        ack_process(t, tcb, p);
     if (tcb_is(tcb, TCB_FIN_SENT) && tcb->snd_una == tcb->snd_nxt)
         return fin_acked(t, tcb);
     return STEP_NEXT;

@@ -31,6 +31,8 @@ static seq_t window_end(const struct tcb *tcb)
 static inline int send_one(struct tcp *t, struct tcb *tcb, uint32_t i)
 {
     const struct snd_rec *r = snd_rec_at(t, i);
+    if (unlikely(r->len == 0 && (r->flags & SND_SYN) == 0)) /* a FIN alone */
+        return transmit_bare(t, tcb, r->seq, rec_wire_flags(r) | TCP_ACK);
     if (likely(transmit_in_place(t, tcb, r, rec_wire_flags(r))))
         return 0;
     int rc = transmit_records(t, tcb, i, 1, r->len, rec_wire_flags(r));

@@ -235,13 +235,21 @@ void transmit_reply(struct tcp *t, const struct flow_key *f, struct net_path *pa
         path = &once;
     if (!net_path_ok(t->net, path) && net_path_resolve(t->net, path, &src, &f->remote, false) != 0)
         return;
-    struct rte_mbuf *m = header_make(mbuf_alloc_hdr(t->ctx), v);
+    struct rte_mbuf *m = mbuf_alloc_hdr(t->ctx);
     if (m == NULL)
         return;
-    struct ip_send s;
-    ip_send_fill(&s, f, ttl, tos, m->data_len);
+    unsigned header = tcp_emit_len(v);
     count(&t->ctx->counters, CNT_TCP_OUT);
-    net_output_take(t->net, path, &s, m);
+    if (likely(t->fastpath && net_frame_ok(t->net, path, header))) {
+        uint8_t *tcp = net_frame_open(t->net, path, m, m->data_off, header);
+        tcp_emit(tcp, v);
+        net_frame_close(t->net, path, m, tcp, header, header, f, ttl, tos);
+        net_frame_send_take(t->net, path, m);
+        return;
+    }
+    struct ip_send s;
+    ip_send_fill(&s, f, ttl, tos, header);
+    net_output_take(t->net, path, &s, header_make(m, v));
 }
 
 void transmit_reset_for(struct tcp *t, const struct pkt *p)
