@@ -256,7 +256,8 @@ static enum step half_open_sequence(struct tcp *t, struct half_open *h, struct p
     }
     bool stale = (h->opts & HALF_OPEN_TS) != 0 && (p->tcp.opt.has & TCP_OPT_HAS_TS) != 0 &&
                  (int32_t)(p->tcp.opt.tsval - h->ts_recent) < 0;
-    bool inside = seq_geq(p->tcp.seq, rcv_nxt) && seq_leq(p->tcp.seq, rcv_nxt + syn_queue_window(t, h));
+    bool inside = p->tcp.seq == rcv_nxt ||
+                  (seq_gt(p->tcp.seq, rcv_nxt) && seq_leq(p->tcp.seq, rcv_nxt + syn_queue_window(t, h)));
     if (inside && (!stale || (p->tcp.flags & TCP_RST) != 0))
         return STEP_NEXT;
     if ((p->tcp.flags & TCP_RST) == 0)

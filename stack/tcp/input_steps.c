@@ -346,7 +346,7 @@ static void fin_schedule_ack(struct tcp *t, struct tcb *tcb)
     if (!recent || tcb->rcv_nxt - tcb->rcv_wup > tcb->rcv_mss || rcv_window_left(tcb) == 0)
         tcb->flags |= TCB_ACK_NOW;
     else
-        timers_ack_delayed(t, tcb);
+        tcb->timers |= TIMER_DELACK_OWED; /* the timer runs when nothing has carried it by then */
 }
 
 static void fin_take(struct tcp *t, struct tcb *tcb)

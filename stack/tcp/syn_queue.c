@@ -30,12 +30,12 @@ void syn_queue_fini(struct tcp *t)
 
 struct half_open *half_open_at(const struct tcp *t, uint32_t index)
 {
-    return (struct half_open *)slab_at(&t->syn_queue.slab, index);
+    return SLAB_AT(&t->syn_queue.slab, struct half_open, index);
 }
 
 uint32_t half_open_index(const struct tcp *t, const struct half_open *h)
 {
-    return slab_index(&t->syn_queue.slab, h);
+    return SLAB_INDEX(&t->syn_queue.slab, struct half_open, h);
 }
 
 /* ---- the lists ---- */
@@ -125,7 +125,7 @@ void syn_queue_describe(struct tcp *t, const struct listener *l, const struct pk
 struct half_open *syn_queue_add(struct tcp *t, struct listener *l, const struct pkt *p,
                                 const struct flow_key *f)
 {
-    uint32_t i = slab_alloc(&t->syn_queue.slab);
+    uint32_t i = SLAB_ALLOC(&t->syn_queue.slab, struct half_open);
     if (i == 0 || table_insert(&t->table, table_hash(&t->table, f), conn_make(CONN_HALF_OPEN, i)) != 0) {
         if (i != 0)
             slab_free(&t->syn_queue.slab, i);
@@ -145,7 +145,7 @@ void syn_queue_forget(struct tcp *t, struct half_open *h)
 {
     listener_at(t, h->listener)->half_open--;
     level_unlink(t, h);
-    slab_free(&t->syn_queue.slab, half_open_index(t, h));
+    SLAB_FREE(&t->syn_queue.slab, struct half_open, half_open_index(t, h));
 }
 
 void syn_queue_remove(struct tcp *t, struct half_open *h)

@@ -24,7 +24,7 @@ void time_wait_fini(struct tcp *t)
 
 struct time_wait *time_wait_at(const struct tcp *t, uint32_t index)
 {
-    return (struct time_wait *)slab_at(&t->time_wait.slab, index);
+    return SLAB_AT(&t->time_wait.slab, struct time_wait, index);
 }
 
 /* ---- the list ---- */
@@ -117,7 +117,7 @@ static struct time_wait *entry_make(struct tcp *t, const struct tcb *tcb)
 {
     if (t->time_wait.slab.in_use >= t->ctx->tun->tcp_max_tw_buckets)
         return NULL;
-    uint32_t i = slab_alloc(&t->time_wait.slab);
+    uint32_t i = SLAB_ALLOC(&t->time_wait.slab, struct time_wait);
     if (i == 0)
         return NULL;
     struct time_wait *w = time_wait_at(t, i);
