@@ -55,6 +55,9 @@ const struct tunable_desc tunable_table[] = {
     U32(tcp_synack_retries, 0, 255, "5", "SYN-ACKs sent again before a half-open connection is dropped"),
     U32(tcp_retries2, 1, 255, "15", "retransmission timeouts before ETIMEDOUT"),
     U32(tcp_orphan_retries, 0, 255, "0", "the same for a connection whose socket is closed; 0: 8"),
+    U32(tcp_info_max, 0, 1u << 24, "65536",
+        "connections per worker whose bytes, segments and times TCP_INFO tells, 72 B each; of others it says "
+        "0"),
     U32(tcp_max_orphans, 0, 1u << 24, "65536", "connections without a socket per worker; one more is reset"),
     U32(tcp_rto_min_ms, 1, 120000, "200", "least retransmission timeout, milliseconds"),
     U32(tcp_rto_max_ms, 1000, 120000, "120000", "largest retransmission timeout, milliseconds"),

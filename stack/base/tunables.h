@@ -46,7 +46,7 @@ struct tunables {
     uint32_t tcp_max_syn_backlog, somaxconn, tcp_max_connections;
     uint32_t tcp_mem_mb; /* cap of the worker on bytes pinned by receive queues, MiB */
     uint32_t tcp_invalid_ratelimit_ms, tcp_challenge_ack_limit, tcp_min_snd_mss;
-    uint32_t tcp_tw_reuse, tcp_tw_reuse_delay_ms, tcp_max_orphans;
+    uint32_t tcp_tw_reuse, tcp_tw_reuse_delay_ms, tcp_max_orphans, tcp_info_max;
     uint32_t tcp_slow_start_after_idle, tcp_abort_on_overflow, tcp_syncookies;
     uint32_t tcp_congestion_control; /* index into tcp/congestion's list, and into the choices */
     uint32_t tcp_notsent_lowat;      /* bytes */

@@ -9,6 +9,8 @@ struct tally *tally_make(struct tcp *t, struct tcb *tcb)
 {
     if (tcb->state == TCP_S_LISTEN || tcb_is(tcb, TCB_ORPHAN))
         return NULL; /* nobody can ask */
+    if (t->tallies.in_use >= t->ctx->tun->tcp_info_max)
+        return NULL; /* among so many connections memory counts for more */
     tcb->tally = SLAB_ALLOC(&t->tallies, struct tally);
     if (tcb->tally == 0)
         count(&t->ctx->counters, CNT_TCP_NO_MEMORY);

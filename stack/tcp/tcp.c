@@ -34,7 +34,7 @@ static int slabs_init(struct tcp *t)
     if (rc == 0)
         rc = slab_init(&t->congs, mem, sizeof(struct cong), conns);
     if (rc == 0)
-        rc = slab_init(&t->tallies, mem, sizeof(struct tally), conns);
+        rc = slab_init(&t->tallies, mem, sizeof(struct tally), RTE_MIN(conns, t->ctx->tun->tcp_info_max + 2));
     if (rc == 0)
         rc = slab_init(&t->opts, mem, sizeof(struct tcp_opts), conns);
     if (rc == 0)
