@@ -17,7 +17,7 @@ BOUND = 1.3
 
 def times(binary, path):
     words = [binary, "--path", path["wire"], "--bytes", str(path["bytes"]), "--seed", "1", "--seeds", str(len(path["seconds"]))]
-    out = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, timeout=100).stdout
+    out = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, timeout=280).stdout
     return [float(x) for x in re.findall(r"^seed \d+ took ([0-9.]+) s", out, re.M)]
 
 
