@@ -3,7 +3,7 @@
 """Goodput over bad wires: Pollux to Linux, Linux to Pollux, and Linux to Linux beside them.
 
     scripts/dev matrix                       every cell, three runs of 20 s each (about 40 minutes)
-    scripts/dev matrix --seconds 5 --runs 1 CELL...
+    scripts/dev matrix --seconds 5 --runs 1 CELL...    the others' figures are kept
     scripts/dev matrix --list
     scripts/dev matrix --write-docs          the table of the last run into docs/performance.md
 
@@ -184,6 +184,13 @@ def table(rows):
     return "\n".join(lines)
 
 
+def kept_rows(out, named):
+    """What stands for cells that are not measured now: {cell: row}. Nothing when all are."""
+    if not named or not out.exists():
+        return {}
+    return {row["cell"]: row for row in json.loads(out.read_text())["rows"] if row["cell"] not in named}
+
+
 def write_docs(result):
     page = ROOT / "docs" / "performance.md"
     text, n = re.subn(r"(<!-- matrix -->\n).*?(<!-- end -->)", lambda m: m[1] + table(result["rows"]) + "\n" + m[2],
@@ -214,13 +221,13 @@ def main():
     programs = (args.build or ROOT / "build").resolve() / "apps"
     cells = args.cells or CELLS
     print(f"{'wire (delay one way)':52} {'linux':>9} {'upload':>9} {'download':>9}   ratios to linux", flush=True)
-    rows, low = [], 0
+    rows, low = kept_rows(out, args.cells), 0
     for cell in cells:
-        rows.append(cell_run(programs, cell, args.seconds, args.runs))
-        low += bool(show(rows[-1]))
+        rows[cell] = cell_run(programs, cell, args.seconds, args.runs)
+        low += bool(show(rows[cell]))
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
-    print(f"{len(rows)} cells, {low} below {ENOUGH} of Linux to Linux; no wrong byte; {out}")
+        out.write_text(json.dumps({"rows": [rows[c] for c in dict.fromkeys([*CELLS, *cells]) if c in rows]}, indent=1) + "\n")
+    print(f"{len(cells)} cells, {low} below {ENOUGH} of Linux to Linux; no wrong byte; {out}")
     return 1 if low else 0
 
 
