@@ -125,7 +125,7 @@ def memif_streams(world):
     (world.folder / "streams").write_text(STREAMS)
     capture = world.folder / "in.pcapng"
     rx = receiver(world, "--record", capture)
-    tx = sender(world, "--stream", world.folder / "streams", "--dst", "10.9.0.1", "--rate", "max", "--count", 10000)
+    tx = sender(world, "--stream", world.folder / "streams", "--dst", "10.9.0.1", "--rate", "max", "--count", 10000, "--linger", "1")
     got = end(world, rx)
     check(tx["sent"]["frames"] == 10000 and not tx["partial"], f"sent {tx['sent']}")
     received = got["received"]
@@ -202,7 +202,7 @@ def replay(world):
     write_capture(world.folder / "a.pcap", frames)
     capture = world.folder / "in.pcapng"
     rx = receiver(world, "--record", capture)
-    tx = sender(world, "--replay", world.folder / "a.pcap", "--rate", "max", "--loop", 2)
+    tx = sender(world, "--replay", world.folder / "a.pcap", "--rate", "max", "--loop", 2, "--linger", "1")
     end(world, rx)
     check(tx["sent"]["frames"] == 26000, f"sent {tx['sent']['frames']}")
     got = [f for f in read_pcapng(capture) if f[:14] == head]
