@@ -56,8 +56,9 @@ def suites(quick=False):
     lint_build = "build-quick" if quick else "build-clang"
     lint = Suite("lint", "the rules of the house", lint_build, script=["tests/lint/run", "--objects", lint_build],
                  timeout=300)
+    rfc_status = Suite("rfc-status", "rules of RFCs, their places and their tests", script=["tests/rfc/run"], timeout=120)
     if quick:
-        return [*plain, lint]
+        return [*plain, lint, rfc_status]
     return [
         *plain,
         Suite("plants", "each planted bug is found, each broken rule breaks its test", "build-quick", ("plants",)),
@@ -65,7 +66,7 @@ def suites(quick=False):
         Suite("fuzz", "libFuzzer targets, a short run each", "build-clang", ("fuzz",), jobs=cores),
         Suite("clang", "everything compiles with clang", "build-clang"),
         lint,
-        Suite("rfc-status", "rules of RFCs, their places and their tests", script=["tests/rfc/run"], timeout=120),
+        rfc_status,
         Suite("api", "installed, and the README's server built against it", "build", script=["tests/api/run"],
               timeout=300),
         Suite("asan", "unit, replay, script, sim under ASan and UBSan", "build-asan", VIRTUAL, env=SANITIZED,
