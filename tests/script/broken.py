@@ -390,13 +390,10 @@ def main(argv):
         wanted = [r for r in RULES if not argv[3:] or any(w in f"{r.cite} {r.rule}" for w in argv[3:])]
         page, text = document()
         fresh = text == page.read_text()
-        failed = 0 if fresh else 1
         print(f"1..{len(wanted) + 1}\n{'ok' if fresh else 'not ok'} 1 - the table of README.md is what broken.py write-docs makes")
-        for i, rule in enumerate(wanted, 2):
-            ok, text = (check if argv[0] == "test" else find)(argv[1:3], rule)
-            failed += not ok
-            print(f"{'ok' if ok else 'not ok'} {i} - {text}", flush=True)
-        return failed != 0
+        verdict = check if argv[0] == "test" else find
+        failed = planting.report(lambda rule: verdict(argv[1:3], rule), wanted, 2)
+        return failed != 0 or not fresh
     return 0
 
 

@@ -115,13 +115,8 @@ def main(argv):
         planting.copy(PLANTS, argv[1], argv[2])
     elif argv[0] == "test":
         wanted = [p for p in PLANTS if not argv[2:] or p.fault in argv[2:]]
-        failed = 0
         print(f"1..{len(wanted)}")
-        for i, p in enumerate(wanted, 1):
-            ok, text = check(argv[1], p)
-            failed += not ok
-            print(f"{'ok' if ok else 'not ok'} {i} - {text}", flush=True)
-        return failed != 0
+        return planting.report(lambda p: check(argv[1], p), wanted) != 0
     return 0
 
 

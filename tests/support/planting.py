@@ -42,5 +42,15 @@ def copy(plants, path, out):
         f.write(HEAD + planted(plants, path)[0])
 
 
+def report(verdict, wanted, first=1):
+    """A line for each of them, numbered from `first`: verdict(plant) is (found?, text). How many were not."""
+    failed = 0
+    for i, p in enumerate(wanted, first):
+        ok, text = verdict(p)
+        failed += not ok
+        print(f"{'ok' if ok else 'not ok'} {i} - {text}", flush=True)
+    return failed
+
+
 def environment(plant):
     return {**os.environ, "PLX_PLANT": str(plant)}
