@@ -194,20 +194,11 @@ static void say_what_is(const struct runtime *rt)
     }
 }
 
-static void random_bytes(uint8_t *out, size_t size)
-{
-    while (size > 0) {
-        struct siphash_key k = worker_eal_seed();
-        size_t n = size < sizeof(k) ? size : sizeof(k);
-        memcpy(out, &k, n);
-        out += n;
-        size -= n;
-    }
-}
-
 int plx_init(int *argc, char **argv)
 {
     struct runtime *rt = &runtime;
+    const struct siphash_key seed = worker_eal_seed();
+    struct rng rng;
     uint8_t rss_key[STEER_KEY_BYTES];
     char why[OPTIONS_WHY];
     if (rt->eal != NULL)
@@ -218,7 +209,8 @@ int plx_init(int *argc, char **argv)
         err = options_finish(&rt->options);
     if (err != 0)
         return refuse(err, rt->options.why);
-    random_bytes(rss_key, sizeof(rss_key));
+    rng_init(&rng, &seed);
+    steer_key_draw(rss_key, &rng);
     err = open_wires(rt, rss_key, why, sizeof(why));
     if (err != 0)
         return refuse(err, why);

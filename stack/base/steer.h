@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/rng.h"
 
 #define STEER_KEY_BYTES 40
 #define STEER_TABLE     512 /* the largest table of a device that is followed */
@@ -20,7 +21,13 @@ struct steer {
     uint8_t worker[STEER_TABLE];          /* hash & mask -> worker */
 };
 
-/* Spreads evenly over `n_workers` under the given key. */
+/* A key that outsiders cannot guess, and that spreads. The hash is linear, so one key in a hundred maps a
+ * whole row of neighbouring ports to one worker; such keys are not given out. */
+void steer_key_draw(uint8_t key[STEER_KEY_BYTES], struct rng *rng);
+/* A table of `n` entries, each of `n_workers` as often as the others, in an order drawn from the key: with a
+ * table in plain rotation two workers would hang on a single bit of the hash. */
+void steer_table(uint8_t *table, uint16_t n, uint16_t n_workers, const uint8_t key[STEER_KEY_BYTES]);
+/* Spreads by steer_table under the given key. */
 void steer_init(struct steer *s, const uint8_t key[STEER_KEY_BYTES], uint16_t n_workers);
 /* As a device spreads: its key, its table of `n` entries, a power of two up to STEER_TABLE, each the worker
  * whose queue it is. Before the first flow. */

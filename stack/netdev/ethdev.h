@@ -43,8 +43,8 @@ void ethdev_close(struct netdev *d);
 /* ethdev_rss.c: before the device is configured for several queues, what it shall do. */
 void ethdev_rss_choose(const struct rte_eth_dev_info *info, const struct netdev_config *cfg,
                        struct rte_eth_conf *conf);
-/* After its start: the table as the stack's own is, where the device lets us. */
-void ethdev_rss_start(struct ethdev *e, const struct rte_eth_conf *conf);
+/* After its start: the table, where the device lets us. */
+void ethdev_rss_start(struct ethdev *e, const struct netdev_config *cfg, const struct rte_eth_conf *conf);
 /* netdev_ops.rss */
 bool ethdev_rss_read(struct netdev *d, struct netdev_rss *out);
 

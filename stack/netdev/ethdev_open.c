@@ -322,7 +322,7 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
         e->interrupts = conf.intr_conf.rxq != 0; /* its descriptors come with the other side */
     set_mac(e, cfg);
     if (e->n_queues > 1)
-        ethdev_rss_start(e, &conf);
+        ethdev_rss_start(e, cfg, &conf);
     if (e->kind == ETHDEV_PCI)
         pci_note_numa(&e->dev, e->name);
     return &e->dev;

@@ -4,6 +4,7 @@
 #include <rte_ethdev.h>
 #include <string.h>
 
+#include "base/steer.h"
 #include "netdev/ethdev.h"
 
 #define RSS_WANTED (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP)
@@ -40,9 +41,11 @@ static void groups_select(struct rte_eth_rss_reta_entry64 *group, uint16_t n)
         group[i / RTE_ETH_RETA_GROUP_SIZE].mask |= RTE_BIT64(i % RTE_ETH_RETA_GROUP_SIZE);
 }
 
-void ethdev_rss_start(struct ethdev *e, const struct rte_eth_conf *conf)
+void ethdev_rss_start(struct ethdev *e, const struct netdev_config *cfg, const struct rte_eth_conf *conf)
 {
+    static const uint8_t no_key[NETDEV_RSS_KEY];
     struct rte_eth_rss_reta_entry64 group[RSS_GROUPS];
+    uint8_t queue[NETDEV_RSS_TABLE];
     uint16_t n = table_size(e);
 
     e->rss = conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
@@ -54,8 +57,9 @@ void ethdev_rss_start(struct ethdev *e, const struct rte_eth_conf *conf)
         return;
     }
     groups_select(group, n);
+    steer_table(queue, n, e->n_queues, cfg->rss_key != NULL ? cfg->rss_key : no_key);
     for (uint16_t i = 0; i < n; i++)
-        group[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = i % e->n_queues;
+        group[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = queue[i];
     if (n != 0)
         (void)rte_eth_dev_rss_reta_update(e->port, group, n);
 }
