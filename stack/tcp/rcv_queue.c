@@ -30,19 +30,32 @@ void rcv_chain_free(struct rte_mbuf *m)
     }
 }
 
+/* What came in pieces, such as fragments, into the buffer of the first piece when it has room. */
+static void chain_flatten(struct rte_mbuf *m)
+{
+    uint32_t rest = m->pkt_len - m->data_len;
+    if (!mbuf_writable(m) || rte_pktmbuf_tailroom(m) < rest)
+        return;
+    mbuf_copy_out(m->next, 0, rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len), rest);
+    m->data_len = (uint16_t)m->pkt_len;
+    rcv_chain_free(m->next);
+    m->next = NULL;
+}
+
 uint32_t rcv_chain_append_take(struct rte_mbuf **head, struct rte_mbuf **tail, struct rte_mbuf *m,
                                bool squeeze)
 {
     struct rte_mbuf *last = *tail;
     uint32_t bytes = m->pkt_len;
-    if (last != NULL && m->next == NULL && (bytes <= RCV_COPY_MAX || squeeze) && mbuf_writable(last) &&
+    if (last != NULL && (bytes <= RCV_COPY_MAX || squeeze) && mbuf_writable(last) &&
         rte_pktmbuf_tailroom(last) >= bytes) {
-        memcpy(rte_pktmbuf_mtod_offset(last, uint8_t *, last->data_len), rte_pktmbuf_mtod(m, uint8_t *),
-               bytes);
+        mbuf_copy_out(m, 0, rte_pktmbuf_mtod_offset(last, uint8_t *, last->data_len), bytes);
         last->data_len = (uint16_t)(last->data_len + bytes);
-        rte_pktmbuf_free_seg(m);
+        rcv_chain_free(m);
         return 0;
     }
+    if (unlikely(squeeze && m->next != NULL))
+        chain_flatten(m);
     if (last != NULL)
         last->next = m;
     else
