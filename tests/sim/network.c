@@ -87,9 +87,12 @@ static bool in_burst(struct network *n, struct net_port *p)
     if (f->burst_every == 0 || n->calm)
         return false;
     for (unsigned i = 0; p->burst_changes <= n->now; i++) {
-        p->burst = !p->burst;
+        bool seen = i < BURST_NEVER;
+        p->burst =
+            seen ? !p->burst
+                 : chance(n, (double)f->burst_length / (double)(f->burst_every + f->burst_length));
         nsec_t length = around(n, p->burst ? f->burst_length : f->burst_every);
-        p->burst_changes = (i < BURST_NEVER ? p->burst_changes : n->now) + length;
+        p->burst_changes = (seen ? p->burst_changes : n->now) + length;
     }
     return p->burst && chance(n, 0.9);
 }
