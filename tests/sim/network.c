@@ -88,9 +88,8 @@ static bool in_burst(struct network *n, struct net_port *p)
         return false;
     for (unsigned i = 0; p->burst_changes <= n->now; i++) {
         bool seen = i < BURST_NEVER;
-        p->burst =
-            seen ? !p->burst
-                 : chance(n, (double)f->burst_length / (double)(f->burst_every + f->burst_length));
+        p->burst = seen ? !p->burst
+                        : chance(n, (double)f->burst_length / (double)(f->burst_every + f->burst_length));
         nsec_t length = around(n, p->burst ? f->burst_length : f->burst_every);
         p->burst_changes = (seen ? p->burst_changes : n->now) + length;
     }
