@@ -26,11 +26,11 @@
 #include "worker_eal_private.h"
 
 #define POOL_CACHE       256
-#define RX_ROOM          (RTE_PKTMBUF_HEADROOM + 2048) /* af_xdp takes no smaller ones */
+#define DATA_ROOM        (RTE_PKTMBUF_HEADROOM + 2048) /* af_xdp takes no smaller ones */
 #define HDR_ROOM         (RTE_PKTMBUF_HEADROOM + 256) /* an ICMP error with what it quotes; small payloads copied */
 #define MBUF_BYTES(room) (sizeof(struct rte_mbuf) + (room) + 128 /* the pool's own header, padding */)
-#define RX_PINNED_MAX    32768 /* buffers that receive queues of a worker may hold, at most */
-#define MEMORY_SLACK_MB  48    /* what EAL and drivers take for rings and tables */
+#define RX_PINNED_MAX    (32768ull * MBUF_BYTES(DATA_ROOM)) /* bytes held by receive queues of a worker */
+#define MEMORY_SLACK_MB  48 /* what EAL and drivers take for rings and tables */
 
 #define EAL_ARGS_MAX 64
 
@@ -107,6 +107,18 @@ static bool huge_find(uint32_t need_mb, uint32_t *page_kb)
     return best != 0;
 }
 
+static uint16_t rx_room(const struct worker_eal *we)
+{
+    return (uint16_t)(RTE_PKTMBUF_HEADROOM + we->cfg.tun->rx_buf);
+}
+
+/* Buffers that receive queues of a worker may hold. */
+static uint32_t rx_pinned(const struct worker_eal *we)
+{
+    uint64_t bytes = RTE_MIN((uint64_t)we->cfg.tun->tcp_mem_mb << 20, RX_PINNED_MAX);
+    return (uint32_t)(bytes / MBUF_BYTES(rx_room(we)));
+}
+
 /* How many buffers: the rings and what receivers may pin (tcp_mem_mb), what senders may have in flight,
  * and what an impaired wire holds. */
 static void memory_plan(struct worker_eal *we)
@@ -117,13 +129,12 @@ static void memory_plan(struct worker_eal *we)
     for (uint16_t i = 0; i < we->cfg.n_devs; i++)
         if (we->cfg.dev[i].impair != NULL)
             held += we->cfg.dev[i].impair->limit;
-    uint64_t pinned = ((uint64_t)t->tcp_mem_mb << 20) / MBUF_BYTES(RX_ROOM);
-    we->n_rx =
-        (uint32_t)RTE_MIN(pinned, (uint64_t)RX_PINNED_MAX) + we->cfg.n_devs * (t->rx_ring + 1024) + held;
+    we->n_rx = rx_pinned(we) + we->cfg.n_devs * (t->rx_ring + 1024) + held;
     we->n_data = workers * 16384 + workers * we->cfg.n_devs * t->tx_ring + workers * held;
     we->n_hdr = workers * 8192 + workers * we->cfg.n_devs * t->tx_ring + workers * held;
-    uint64_t bytes = (uint64_t)workers * we->n_rx * MBUF_BYTES(RX_ROOM) +
-                     (uint64_t)we->n_data * MBUF_BYTES(RX_ROOM) + (uint64_t)we->n_hdr * MBUF_BYTES(HDR_ROOM);
+    uint64_t bytes = (uint64_t)workers * we->n_rx * MBUF_BYTES(rx_room(we)) +
+                     (uint64_t)we->n_data * MBUF_BYTES(DATA_ROOM) +
+                     (uint64_t)we->n_hdr * MBUF_BYTES(HDR_ROOM);
     we->need_mb = (uint32_t)(bytes >> 20) + MEMORY_SLACK_MB;
     we->huge = huge_find(we->need_mb, &we->huge_kb);
 }
@@ -154,11 +165,11 @@ static bool pools_create(struct worker_eal *we)
     char name[32];
     for (uint16_t i = 0; i < we->cfg.n_workers; i++) {
         snprintf(name, sizeof(name), "plx_rx_%u", i);
-        we->rx_pool[i] = pool_create(we, name, we->n_rx, RX_ROOM);
+        we->rx_pool[i] = pool_create(we, name, we->n_rx, rx_room(we));
         if (we->rx_pool[i] == NULL)
             return false;
     }
-    we->data_pool = pool_create(we, "plx_data", we->n_data, RX_ROOM);
+    we->data_pool = pool_create(we, "plx_data", we->n_data, DATA_ROOM);
     we->hdr_pool = pool_create(we, "plx_hdr", we->n_hdr, HDR_ROOM);
     return we->data_pool != NULL && we->hdr_pool != NULL;
 }
@@ -506,6 +517,5 @@ struct rte_mempool *worker_eal_hdr_pool(const struct worker_eal *we)
 
 uint32_t worker_eal_pinnable_mb(const struct worker_eal *we)
 {
-    uint64_t pinned = ((uint64_t)we->cfg.tun->tcp_mem_mb << 20) / MBUF_BYTES(RX_ROOM);
-    return (uint32_t)(RTE_MIN(pinned, (uint64_t)RX_PINNED_MAX) * RX_ROOM >> 20);
+    return (uint32_t)((uint64_t)rx_pinned(we) * rx_room(we) >> 20);
 }

@@ -24,6 +24,7 @@ const struct tunable_desc tunable_table[] = {
     U32(idle_spin_us, 0, 1000000, "50", "adaptive: microseconds of polling before sleeping"),
     U32(rx_ring, 64, 32768, "1024", "receive descriptors per queue"),
     U32(tx_ring, 64, 32768, "1024", "transmit descriptors per queue"),
+    U32(rx_buf, 2048, 16000, "2048", "bytes of a frame that fit one receive buffer"),
 
     U32_AS("arp_base_reachable_time_ms", arp_base_reachable_ms, 100, 86400000, "30000",
            "milliseconds a neighbour counts as reachable"),

@@ -19,7 +19,7 @@ struct tunables {
     uint32_t offload;      /* 0: everything in software; 1: what the device has */
     uint32_t idle;         /* IDLE_* */
     uint32_t idle_spin_us; /* adaptive: poll on for so long before sleeping */
-    uint32_t rx_ring, tx_ring;
+    uint32_t rx_ring, tx_ring, rx_buf;
     /* link and network */
     uint32_t arp_base_reachable_ms;
     uint32_t arp_max_entries;

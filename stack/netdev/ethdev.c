@@ -93,7 +93,7 @@ static int ethdev_fd(struct netdev *d, uint16_t queue)
     struct ethdev_queue *q = &e->queue[queue];
     struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
 
-    if (!e->interrupts || !e->link || q->unannounced == UNANNOUNCED_MAX)
+    if (!e->interrupts || !e->link || q->unannounced >= UNANNOUNCED_MAX)
         return -1;
     int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(e->port, queue);
     if (fd < 0)
@@ -116,6 +116,7 @@ static bool ethdev_arm(struct netdev *d, uint16_t queue)
         return true;
     if (rte_eth_dev_rx_intr_enable(e->port, queue) != 0)
         return false;
+    q->armed = true;
     /* What came before the interrupt was armed does not raise one. */
     if (q->stash == NULL && rte_eth_rx_burst(e->port, queue, &q->stash, 1) == 0)
         q->stash = NULL;
@@ -129,8 +130,9 @@ static void ethdev_disarm(struct netdev *d, uint16_t queue)
     struct ethdev *e = ethdev_of(d);
     struct ethdev_queue *q = &e->queue[queue];
     struct epoll_event ev;
-    if (!e->interrupts || q->epoll < 0 || q->unannounced == UNANNOUNCED_MAX)
+    if (!q->armed)
         return;
+    q->armed = false;
     (void)rte_eth_dev_rx_intr_disable(e->port, queue);
     if (epoll_wait(q->epoll, &ev, 1, 0) > 0)
         q->unannounced = 0;

@@ -14,6 +14,7 @@ struct ethdev_queue {
     uint64_t tx_refused;
     int epoll;            /* reports its interrupts; -1: not yet made */
     int watched;          /* the driver's descriptor in it; -1 */
+    bool armed;           /* its interrupt is on */
     unsigned unannounced; /* packets found in a row that no interrupt had announced */
 } __rte_cache_aligned;
 
@@ -40,7 +41,9 @@ struct ethdev {
 extern const struct netdev_ops ethdev_ops_by_kind[];
 void ethdev_close(struct netdev *d);
 
-/* ethdev_rss.c: before the device is configured for several queues, what it shall do. */
+/* ethdev_rss.c: how many queues of the device can be used, at least 1 and at most `wanted`. */
+uint16_t ethdev_queues(const struct rte_eth_dev_info *info, uint16_t wanted);
+/* Before the device is configured for several queues, what it shall do. */
 void ethdev_rss_choose(const struct rte_eth_dev_info *info, const struct netdev_config *cfg,
                        struct rte_eth_conf *conf);
 /* After its start: the table, where the device lets us. */

@@ -228,17 +228,30 @@ static void choose_offloads(struct ethdev *e, const struct rte_eth_dev_info *inf
     conf->txmode.offloads = want_tx;
 }
 
+/* Does the device put what does not fit a receive buffer into several? DPDK's driver of vmxnet3 says so, but
+ * tells the device 0 as the number that a frame may take, which QEMU's takes for one. */
+static bool has_chains(const struct ethdev *e, const struct rte_eth_dev_info *info)
+{
+    if (strcmp(info->driver_name, "net_vmxnet3") == 0)
+        return false;
+    return info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER || e->kind == ETHDEV_MEMIF ||
+           e->kind == ETHDEV_VHOST;
+}
+
 static struct netdev *check_mtu(struct ethdev *e, const struct rte_eth_dev_info *info,
                                 const struct netdev_config *cfg, const char *arg, struct netdev_refusal *r)
 {
     uint32_t room = rte_pktmbuf_data_room_size(cfg->rx_pool[0]) - RTE_PKTMBUF_HEADROOM;
     uint32_t max = info->max_mtu;
-    bool chains = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER || e->kind == ETHDEV_MEMIF ||
-                  e->kind == ETHDEV_VHOST;
 
-    if (!chains)
+    if (!has_chains(e, info))
         max = RTE_MIN(max, room - ETHER_OVERHEAD); /* longer frames would be cut or lost */
     e->dev.caps.mtu = cfg->mtu != 0 ? cfg->mtu : (uint16_t)RTE_MIN(max, 1500u);
+    if (e->dev.caps.mtu > max && e->dev.caps.mtu <= info->max_mtu)
+        return netdev_refuse(r, -EMSGSIZE,
+                             "%s: the device (%s) puts a frame into one receive buffer, and these take an "
+                             "MTU of up to %u, --mtu is %u; with it: --set rx_buf=%u",
+                             arg, info->driver_name, max, e->dev.caps.mtu, e->dev.caps.mtu + ETHER_OVERHEAD);
     if (e->dev.caps.mtu > max || e->dev.caps.mtu < info->min_mtu)
         return netdev_refuse(r, -EMSGSIZE, "%s: the device (%s) has an MTU of %u to %u, --mtu is %u", arg,
                              info->driver_name, info->min_mtu, max, e->dev.caps.mtu);
@@ -291,8 +304,7 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
     e->none_is_good = strcmp(info.driver_name, "net_vhost") == 0 ||
                       strcmp(info.driver_name, "net_virtio") == 0 ||
                       strcmp(info.driver_name, "net_virtio_user") == 0;
-    e->n_queues = RTE_MIN(cfg->queues, RTE_MAX(RTE_MIN(info.max_rx_queues, info.max_tx_queues), (uint16_t)1));
-    e->dev.caps.queues = e->n_queues;
+    e->dev.caps.queues = e->n_queues = ethdev_queues(&info, cfg->queues);
     if (check_mtu(e, &info, cfg, arg, r) == NULL)
         return NULL;
     choose_offloads(e, &info, cfg, &conf);

@@ -128,6 +128,44 @@ static const char *group_other(const char *addr, char other[PCI_LINE])
     return other;
 }
 
+/* The process that has `path` open, of those that we may look at; 0: none. */
+static int process_with(const char *path)
+{
+    char name[PCI_PATH], link[PCI_LINE];
+    struct dirent *p, *e;
+    int found = 0;
+    DIR *all = opendir("/proc");
+
+    while (all != NULL && found == 0 && (p = readdir(all)) != NULL) {
+        int pid = atoi(p->d_name);
+        snprintf(name, sizeof(name), "/proc/%d/fd", pid);
+        DIR *dir = pid > 0 ? opendir(name) : NULL;
+        while (dir != NULL && found == 0 && (e = readdir(dir)) != NULL) {
+            snprintf(name, sizeof(name), "/proc/%d/fd/%.32s", pid, e->d_name);
+            ssize_t n = readlink(name, link, sizeof(link) - 1);
+            link[n > 0 ? n : 0] = '\0';
+            if (strcmp(link, path) == 0)
+                found = pid;
+        }
+        if (dir != NULL)
+            closedir(dir);
+    }
+    if (all != NULL)
+        closedir(all);
+    return found;
+}
+
+static void refuse_used(const char *addr, const char *path, struct netdev_refusal *r)
+{
+    char who[32] = "";
+    int pid = process_with(path);
+    if (pid > 0)
+        snprintf(who, sizeof(who), " (%d)", pid);
+    netdev_refuse(r, -EBUSY,
+                  "pci %s: another process%s uses it already; end that one first (fuser -v %s names it)",
+                  addr, who, path);
+}
+
 static bool vfio_ok(const char *addr, struct netdev_refusal *r)
 {
     char link[PCI_LINE], other[PCI_LINE], path[PCI_PATH];
@@ -142,7 +180,13 @@ static bool vfio_ok(const char *addr, struct netdev_refusal *r)
         return false;
     }
     snprintf(path, sizeof(path), "/dev/vfio/%s", group);
-    if (group[0] != '\0' && access(path, R_OK | W_OK) != 0) {
+    int fd = group[0] != '\0' ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        close(fd);
+    } else if (group[0] != '\0' && errno == EBUSY) { /* one process a group: a hypervisor, say */
+        refuse_used(addr, path, r);
+        return false;
+    } else if (group[0] != '\0') {
         netdev_refuse(r, -EACCES,
                       "pci %s: this user may not open %s; run as root, or: sudo chown $USER %s, and let the "
                       "user lock memory (ulimit -l)",
@@ -152,9 +196,28 @@ static bool vfio_ok(const char *addr, struct netdev_refusal *r)
     return true;
 }
 
+/* /dev/uioN of the device. */
+static bool uio_path(const char *addr, char path[PCI_PATH])
+{
+    char name[PCI_PATH];
+    struct dirent *e;
+    bool found = false;
+
+    snprintf(name, sizeof(name), PCI_DEVICES "/%s/uio", addr);
+    DIR *dir = opendir(name);
+    while (dir != NULL && !found && (e = readdir(dir)) != NULL) {
+        found = strncmp(e->d_name, "uio", 3) == 0;
+        snprintf(path, PCI_PATH, "/dev/%.32s", e->d_name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return found;
+}
+
 /* Without an IOMMU the device is told physical addresses, which only root may know. */
 static bool uio_ok(const char *addr, const char *driver, struct netdev_refusal *r)
 {
+    char path[PCI_PATH];
     if (geteuid() != 0) {
         netdev_refuse(
             r, -EACCES,
@@ -163,7 +226,25 @@ static bool uio_ok(const char *addr, const char *driver, struct netdev_refusal *
             addr, driver);
         return false;
     }
+    if (uio_path(addr, path) && process_with(path) != 0) { /* uio itself lets any number in */
+        refuse_used(addr, path, r);
+        return false;
+    }
     return true;
+}
+
+/* A killed program leaves its NIC receiving into memory that is no longer its own. The kernel takes the right
+ * to reach memory away, as it closes what was open, but the next program gives it back before the NIC's
+ * driver stops the NIC. vfio resets the device first; so does this, where the device can. */
+static void uio_reset(const char *addr)
+{
+    char path[PCI_PATH];
+    snprintf(path, sizeof(path), PCI_DEVICES "/%s/reset", addr);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)!write(fd, "1", 1);
+    close(fd);
 }
 
 static bool driver_is_uio(const char *driver)
@@ -200,8 +281,12 @@ static bool pci_usable(const char *addr, const struct pci_memory *mem, struct ne
 
     if (strcmp(driver, "vfio-pci") == 0)
         return vfio_ok(addr, r) && memory_ok(addr, mem, r);
-    if (driver_is_uio(driver))
-        return uio_ok(addr, driver, r) && memory_ok(addr, mem, r);
+    if (driver_is_uio(driver)) {
+        if (!uio_ok(addr, driver, r) || !memory_ok(addr, mem, r))
+            return false;
+        uio_reset(addr);
+        return true;
+    }
     if (driver_shares(driver))
         return true;
     netdev_refuse(
@@ -220,9 +305,7 @@ int pci_claim(const char *addr, const struct pci_memory *mem, struct netdev_refu
     if (fd < 0 || !pci_is_network(addr)) {
         refuse_unknown(addr, r);
     } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        netdev_refuse(r, -EBUSY,
-                      "pci %s: another process uses it already; end that one first (fuser -v %s names it)",
-                      addr, path);
+        refuse_used(addr, path, r);
     } else if (pci_usable(addr, mem, r)) {
         return fd;
     }
