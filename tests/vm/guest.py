@@ -23,6 +23,7 @@ from traffic import Failure, check
 PEER = "10.9.0.1"
 US = "10.9.0.2"
 HUGEPAGES = 160
+SLOW = 10  # seconds
 
 
 def say(line):
@@ -40,7 +41,18 @@ STACK = ["--dev", "pci:" + NIC, "--ip", US + "/24"]
 
 
 def sh(*args, timeout=90, **kw):
-    return subprocess.run(args, capture_output=True, text=True, timeout=timeout, **kw)
+    started = time.monotonic()
+    try:
+        return subprocess.run(args, capture_output=True, text=True, timeout=timeout, **kw)
+    finally:
+        note_slow(started, args)
+
+
+def note_slow(started, args):
+    """What took long without failing, for whoever wonders where a machine's time went."""
+    took = time.monotonic() - started
+    if took > SLOW:
+        say("note %.1f s for %s" % (took, " ".join(args)))
 
 
 def host(command):
@@ -126,6 +138,7 @@ class Program:
     """One of our programs; its output is kept."""
 
     def __init__(self, *args, stdin=subprocess.DEVNULL, user=None):
+        self.args, self.started = args, time.monotonic()
         self.log = open("/tmp/%s.%d.log" % (os.path.basename(args[0]), time.monotonic_ns()), "w+b")
         self.p = subprocess.Popen(args, stdin=stdin, stdout=self.log, stderr=subprocess.STDOUT, user=user)
 
@@ -134,9 +147,10 @@ class Program:
             return f.read()
 
     def wait_for(self, text, timeout=60):
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
+        asked = time.monotonic()
+        while time.monotonic() < asked + timeout:
             if text in self.output():
+                note_slow(asked, (repr(text), "of", *self.args))
                 return
             if self.p.poll() is not None:
                 raise Failure("ended with %s before %r: %s" % (self.p.returncode, text, self.output()[-600:]))
@@ -145,7 +159,9 @@ class Program:
 
     def wait(self, timeout=60):
         try:
-            return self.p.wait(timeout)
+            status = self.p.wait(timeout)
+            note_slow(self.started, self.args)
+            return status
         except subprocess.TimeoutExpired:
             where = self.threads()
             self.p.kill()
@@ -166,8 +182,11 @@ class Program:
     def end(self, sig=signal.SIGTERM, timeout=60):
         if self.p.poll() is None:
             self.p.send_signal(sig)
+        asked = time.monotonic()
         try:
-            return self.p.wait(timeout)
+            status = self.p.wait(timeout)
+            note_slow(asked, ("the end of", *self.args))
+            return status
         except subprocess.TimeoutExpired:
             where = self.threads()
             self.p.kill()

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What cannot be had: each refusal names the cause and what to do next, and harms nobody."""
 
+import mmap
 import os
+import signal
 import socket
 import time
 
@@ -13,6 +15,7 @@ NOBODY = "0000:00:1e.7"
 USER = 1000
 GROUP_MATES = ("0000:03:01.0", "0000:03:02.0")  # behind one bridge, one IOMMU group
 MATE_DRIVER = "e1000"
+RCTL, RCTL_EN = 0x100, 2
 
 
 def doctor():
@@ -46,6 +49,12 @@ def case_nic_refuses_the_way_out(bench):
     nic_refuses(["default route", "--force"], *bind)
     says(guest.nic_ok("status"), "default route")
     sh("ip", "route", "del", "default")
+    sh("ip", "link", "add", "above", "link", dev, "type", "macvlan")
+    sh("ip", "addr", "add", "10.9.1.3/24", "dev", "above")
+    sh("ip", "link", "set", "above", "up")
+    sh("ip", "route", "add", "default", "via", "10.9.1.1")
+    nic_refuses(["default route", "--force"], *bind)  # by an interface on top of it
+    sh("ip", "link", "del", "above")
     server = socket.create_server(("10.9.0.3", 22))
     bench.peer.hold_to("10.9.0.3", 22)
     session, _ = server.accept()
@@ -164,6 +173,51 @@ def case_iommu_group_shared(bench):
     sh("dpdk-devbind.py", "-b", MATE_DRIVER, first)
 
 
+def case_someone_elses(bench):
+    """Not by a program of ours: vfio lets one process have the group."""
+    group = "/dev/vfio/" + os.path.basename(os.readlink("/sys/bus/pci/devices/%s/iommu_group" % NIC))
+    fd = os.open(group, os.O_RDWR)
+    try:
+        refused([NIC, "another process (%d)" % os.getpid(), group], *bench.command())
+    finally:
+        os.close(fd)
+
+
+def case_someone_elses_uio(bench):
+    """uio would let both drive the NIC."""
+    path = "/dev/" + os.listdir("/sys/bus/pci/devices/%s/uio" % NIC)[0]
+    fd = os.open(path, os.O_RDWR)
+    try:
+        refused([NIC, "another process (%d)" % os.getpid(), path], *bench.command())
+    finally:
+        os.close(fd)
+
+
+def receives():
+    """Is the receiver of an e1000 on? RCTL, from the device itself."""
+    with open("/sys/bus/pci/devices/%s/resource0" % NIC, "r+b") as f:
+        with mmap.mmap(f.fileno(), 4096) as registers, memoryview(registers).cast("I") as words:
+            return bool(words[RCTL // 4] & RCTL_EN)
+
+
+def case_uio_reset(bench):
+    """A killed program leaves its NIC receiving; the next one stops it before DPDK lets it at memory again."""
+    guest.nic_ok("unbind", NIC)
+    guest.nic_ok("bind", NIC, "--driver", "uio_pci_generic", "--hugepages", str(HUGEPAGES))
+    guest.write("/sys/bus/pci/devices/%s/reset_method" % NIC, "bus")
+    bench.start()
+    bench.stop(signal.SIGKILL)
+    check(receives(), "the case cannot be made: the killed program's NIC has stopped by itself")
+    p = Program(*bench.command("--eal", "--no-such-option"))
+    check(p.wait() != 0, "EAL took an option that it does not have")
+    check(not receives(), "it still receives, into memory of a dead program: " + p.output())
+    bench.start()
+    bench.peer.tcp_echo(1 << 20)
+    bench.stop()
+    guest.nic_ok("unbind", NIC)
+    guest.nic_ok("bind", NIC, "--driver", bench.driver, "--hugepages", str(HUGEPAGES))
+
+
 def case_no_permission_for_the_group(bench):
     refused([NIC, "/dev/vfio/", "root"], *bench.command(), user=USER)
 
@@ -199,8 +253,8 @@ def case_numa_hugepages(bench):
 
 
 BEFORE = [case_nic_refuses_the_way_out, case_nic_wrong_words, case_bound_to_the_kernel]
-REFUSALS = [case_wrong_addresses, case_second_process, case_no_permission, case_hugepages_absent_or_too_few,
+REFUSALS = [case_wrong_addresses, case_second_process, case_someone_elses_uio, case_no_permission, case_hugepages_absent_or_too_few,
             case_no_driver_at_all, case_nic_failed_bind_is_undone]
-REFUSALS_IOMMU = [case_iommu_group_shared, case_no_permission_for_the_group, case_second_process,
+REFUSALS_IOMMU = [case_iommu_group_shared, case_no_permission_for_the_group, case_someone_elses, case_second_process,
                   case_hugepages_absent_or_too_few]
 NUMA = [case_numa_warning, case_numa_hugepages]

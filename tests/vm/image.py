@@ -23,7 +23,7 @@ LIB = "/usr/lib/x86_64-linux-gnu"
 # NIC drivers of the kernel are loaded at boot, those for user space by scripts/nic. What a kernel has built in is
 # left out.
 MODULES = """e1000 e1000e virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci failover
-net_failover virtio_net vmxnet3 irqbypass iommufd vfio vfio_iommu_type1 vfio_virqfd vfio-pci-core vfio-pci uio
+net_failover virtio_net vmxnet3 macvlan irqbypass iommufd vfio vfio_iommu_type1 vfio_virqfd vfio-pci-core vfio-pci uio
 uio_pci_generic""".split()
 
 PMDS = ["bus_pci", "bus_vdev", "mempool_ring", "net_e1000", "net_virtio", "net_vmxnet3"]

@@ -64,11 +64,11 @@ MACHINES = [
     Machine("virtio/uio/rss", "virtio-net-pci", UIO, "rss", nic_opts=VIRTIO_RSS, tap=True),
     Machine("virtio/vfio/rss", "virtio-net-pci", VFIO, "rss", nic_opts=VIRTIO_RSS + VIRTIO_IOMMU, tap=True),
     Machine("e1000/uio", "e1000", UIO, "rings"),
-    Machine("e1000/vfio", "e1000", VFIO),
+    Machine("e1000/vfio", "e1000", VFIO, "uio_reset"),
     Machine("vmxnet3/uio", "vmxnet3", UIO, "rings"),
     Machine("vmxnet3/vfio", "vmxnet3", VFIO),
     Machine("e1000e/uio/mtu9000", "e1000e", UIO, "mtu", mtu=9000),
     Machine("virtio/uio/mtu9000", "virtio-net-pci", UIO, "mtu", nic_opts=",host_mtu=9000", mtu=9000),
-    Machine("vmxnet3/uio/mtu9000", "vmxnet3", UIO, "mtu", mtu=9000),
+    Machine("vmxnet3/uio/mtu9000", "vmxnet3", UIO, "mtu_in_one_buffer", mtu=9000),
     Machine("e1000e/uio/numa", "e1000e", UIO, "numa", more=TWO_NODES),
 ]

@@ -129,6 +129,19 @@ class Traffic:
                 pass
             s.close()
 
+    def held_say(self, text):
+        """On the first of them; what comes back is for held_hear."""
+        self.held[0].sendall(text.encode())
+
+    def held_hear(self, text):
+        self.held[0].settimeout(60)
+        got = b""
+        while len(got) < len(text):
+            part = self.held[0].recv(4096)
+            check(part, "the connection ended")
+            got += part
+        check(got == text.encode(), "came back as %r" % got)
+
     def hold_to(self, address, port):
         self.held = [socket.create_connection((address, port), timeout=20)]
 
@@ -205,20 +218,26 @@ class Traffic:
         self.watcher.join(20)
         check(self.announced["seen"], "no ARP announcement of %s within 20 s" % self.us)
 
-    def vlan(self, mac, count):
-        """Pings in frames with a VLAN tag, which nobody may answer."""
-        dev = self.interface()
-        with open("/sys/class/net/%s/address" % dev) as f:
-            ours = mac_bytes(f.read().strip())
-        icmp = struct.pack("!BBHHH", 8, 0, 0, 0x4242, 1) + bytes(32)
-        icmp = icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]
-        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(icmp), 1, 0, 64, 1, 0, socket.inet_aton(self.peer),
-                         socket.inet_aton(self.us))
-        ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-        frame = mac_bytes(mac) + ours + struct.pack("!HHH", ETH_P_VLAN, 5, ETH_P_IP) + ip + icmp
+    def own_mac(self):
+        with open("/sys/class/net/%s/address" % self.interface()) as f:
+            return mac_bytes(f.read().strip())
+
+    def packet(self, proto, payload, wrong=0):
+        """From us to it; `wrong` is added to the header's checksum."""
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, proto, 0,
+                         socket.inet_aton(self.peer), socket.inet_aton(self.us))
+        return ip[:10] + struct.pack("!H", checksum(ip) ^ wrong) + ip[12:] + payload
+
+    def transport(self, proto, head, at, wrong):
+        """A segment without data whose checksum, at that place, has `wrong` added."""
+        pseudo = socket.inet_aton(self.peer) + socket.inet_aton(self.us) + struct.pack("!BBH", 0, proto, len(head))
+        return head[:at] + struct.pack("!H", checksum(pseudo + head) ^ wrong) + head[at + 2:]
+
+    def unanswered(self, frames, is_answer):
+        """Sends them, and watches for a second."""
         s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        s.bind((dev, ETH_P_ALL))
-        for _ in range(count):
+        s.bind((self.interface(), ETH_P_ALL))
+        for frame in frames:
             s.send(frame)
         end = time.monotonic() + 1
         s.settimeout(0.2)
@@ -227,9 +246,30 @@ class Traffic:
                 got = s.recv(2048)
             except OSError:
                 continue
-            reply = got[:6] == ours and got[12:14] == b"\x08\x00" and got[23] == 1 and b"\x42\x42" in got[38:40]
-            check(not reply, "a tagged ping was answered")
+            ours = got[:6] == self.own_mac() and got[12:14] == b"\x08\x00"
+            check(not (ours and is_answer(got)), "answered: %s" % got.hex())
         s.close()
+
+    @staticmethod
+    def ping_request():
+        icmp = struct.pack("!BBHHH", 8, 0, 0, 0x4242, 1) + bytes(32)
+        return icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]
+
+    def vlan(self, mac, count):
+        """Pings in frames with a VLAN tag, which nobody may answer."""
+        frame = mac_bytes(mac) + self.own_mac() + struct.pack("!HHH", ETH_P_VLAN, 5, ETH_P_IP)
+        frame += self.packet(1, self.ping_request())
+        self.unanswered([frame] * count, lambda got: got[23] == 1 and got[38:40] == b"\x42\x42")
+
+    def wrong_checksums(self, mac):
+        """One packet each with the checksum of IP, UDP and TCP damaged: nobody may answer."""
+        ether = mac_bytes(mac) + self.own_mac() + struct.pack("!H", ETH_P_IP)
+        udp = struct.pack("!HHHH", 7777, 7, 8, 0)
+        syn = struct.pack("!HHLLBBHHH", 7777, 7, 1, 0, 0x50, 2, 8192, 0, 0)
+        bad = [self.packet(1, self.ping_request(), 0x0100), self.packet(17, self.transport(17, udp, 6, 0x0100)),
+               self.packet(6, self.transport(6, syn, 16, 0x0100))]
+        self.unanswered([ether + p + bytes(60) for p in bad],
+                        lambda got: got[38:40] == b"\x42\x42" or got[36:38] == struct.pack("!H", 7777))
 
     def bad_sums(self):
         """Packets of which this kernel has found the checksum wrong, by protocol. It looks itself, for receive
