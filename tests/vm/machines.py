@@ -58,7 +58,7 @@ class Machine:
 
 MACHINES = [
     Machine("e1000e/uio", "e1000e", UIO, "refusals", quick=True),
-    Machine("e1000e/vfio", "e1000e", VFIO, "iommu", more=GROUP_MATES),
+    Machine("e1000e/vfio", "e1000e", VFIO, "iommu", quick=True, more=GROUP_MATES),
     Machine("virtio/uio", "virtio-net-pci", UIO, "rings", quick=True),
     Machine("virtio/vfio", "virtio-net-pci", VFIO, nic_opts=VIRTIO_IOMMU),
     Machine("virtio/uio/rss", "virtio-net-pci", UIO, "rss", nic_opts=VIRTIO_RSS, tap=True),
