@@ -29,17 +29,24 @@ static inline unsigned histogram_slot(uint64_t value)
     return (shift << HISTOGRAM_SUB_BITS) + (unsigned)(value >> shift);
 }
 
-static inline void histogram_add(struct histogram *h, uint64_t value)
+/* The same value `times` times, at least once. */
+static inline void histogram_add_times(struct histogram *h, uint64_t value, uint64_t times)
 {
-    double x = (double)value;
+    double x = (double)value, n = (double)times;
 
-    h->slot[histogram_slot(value)]++;
-    if (h->count++ == 0 || value < h->min)
+    h->slot[histogram_slot(value)] += times;
+    if (h->count == 0 || value < h->min)
         h->min = value;
     if (value > h->max)
         h->max = value;
-    h->sum += x;
-    h->sum_of_squares += x * x;
+    h->count += times;
+    h->sum += x * n;
+    h->sum_of_squares += x * x * n;
+}
+
+static inline void histogram_add(struct histogram *h, uint64_t value)
+{
+    histogram_add_times(h, value, 1);
 }
 
 /* Adds what `from` holds to `into`. */

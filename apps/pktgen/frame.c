@@ -237,19 +237,35 @@ static inline void edits_apply(struct frame_maker *k, uint8_t *at)
     }
 }
 
-/* Of a payload of `len` bytes, whose sum becomes 0xffff. */
-static inline void probe_emit(struct frame_maker *k, uint8_t *at, uint32_t len, uint64_t time)
+/* What probes of one moment in payloads of one length have in common. */
+struct probe_stamp {
+    uint64_t sum; /* of all but the number */
+    uint32_t hi, lo;
+    uint16_t source;
+};
+
+static inline struct probe_stamp probe_stamp(const struct frame_maker *k, uint32_t len, uint64_t time)
 {
-    struct probe *p = (struct probe *)at; /* field by field: a copy of them would wait for its own stores */
-    uint32_t seq = htonl(k->seq++), hi = htonl((uint32_t)(time >> 32)), lo = htonl((uint32_t)time);
+    struct probe_stamp s = {
+        .hi = htonl((uint32_t)(time >> 32)), .lo = htonl((uint32_t)time), .source = htons(k->source)};
     uint16_t tail = (uint16_t)~k->payload_sum[PROBE_LEN]; /* taken away */
 
+    s.sum = k->probe_sum + s.hi + s.lo + k->payload_sum[len] + tail;
+    return s;
+}
+
+/* The sum of its payload becomes 0xffff. */
+static inline void probe_emit(const struct probe_stamp *s, uint8_t *at, uint32_t number)
+{
+    struct probe *p = (struct probe *)at; /* field by field: a copy of them would wait for its own stores */
+    uint32_t seq = htonl(number);
+
     p->magic = htonl(PROBE_MAGIC);
-    p->source = htons(k->source);
-    p->check = checksum_finish(k->probe_sum + seq + hi + lo + k->payload_sum[len] + tail);
+    p->source = s->source;
+    p->check = checksum_finish(s->sum + seq);
     p->seq = seq;
-    p->time_hi = hi;
-    p->time_lo = lo;
+    p->time_hi = s->hi;
+    p->time_lo = s->lo;
 }
 
 static inline void put_checksum(uint8_t *at, uint16_t sum, bool wrong)
@@ -329,16 +345,44 @@ bool frame_maker_init(struct frame_maker *k, const struct stream *s, uint16_t so
     return true;
 }
 
+static inline void image_copy(const struct frame_maker *k, uint8_t *restrict at, uint32_t len)
+{
+    const uint8_t *restrict image = k->image;
+
+    for (uint32_t off = 0; off < len; off += FRAME_BLOCK)
+        memcpy(at + off, image + off, FRAME_BLOCK);
+}
+
 void frame_make(struct frame_maker *k, uint8_t *at, uint32_t len, uint64_t time)
 {
     uint32_t payload = len - k->headers;
 
-    for (uint32_t off = 0; off < len; off += FRAME_BLOCK)
-        memcpy(at + off, k->image + off, FRAME_BLOCK);
+    image_copy(k, at, len);
     if (!k->steady)
         edits_apply(k, at);
-    if (carries_probe(k, payload))
-        probe_emit(k, at + k->headers, payload, time);
+    if (carries_probe(k, payload)) {
+        struct probe_stamp s = probe_stamp(k, payload, time);
+        probe_emit(&s, at + k->headers, k->seq++);
+    }
     if (!k->steady && k->proto <= PROTO_IP)
         put_lengths_and_checksums(k, at, len, payload_sum(k, payload));
+}
+
+void frame_make_alike(struct frame_maker *k, struct rte_mbuf **m, int n, uint64_t time)
+{
+    uint32_t len = frame_next_size(k), headers = k->headers, seq = k->seq;
+    bool probes = carries_probe(k, len - headers);
+    struct probe_stamp s = {0};
+
+    if (probes)
+        s = probe_stamp(k, len - headers, time);
+    for (int i = 0; i < n; i++) {
+        uint8_t *at = rte_pktmbuf_mtod(m[i], uint8_t *);
+        image_copy(k, at, len);
+        if (probes)
+            probe_emit(&s, at + headers, seq++);
+        m[i]->data_len = (uint16_t)len;
+        m[i]->pkt_len = len;
+    }
+    k->seq = seq;
 }

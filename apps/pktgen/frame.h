@@ -4,6 +4,8 @@
 #ifndef PKTGEN_FRAME_H
 #define PKTGEN_FRAME_H
 
+#include <rte_mbuf.h>
+
 #include "pktgen/probe.h"
 #include "pktgen/stream.h"
 
@@ -47,5 +49,9 @@ static inline uint32_t frame_next_size(struct frame_maker *k)
 /* Writes a frame of `len` bytes to `at`, where there is room for `len` rounded up to FRAME_BLOCK. `time`: ns
  * of the monotonic clock. */
 void frame_make(struct frame_maker *k, uint8_t *at, uint32_t len, uint64_t time);
+
+/* The same of a steady maker, n frames at once, each into a buffer of its own that has room for one: writes
+ * what as many calls of frame_make would. */
+void frame_make_alike(struct frame_maker *k, struct rte_mbuf **m, int n, uint64_t time);
 
 #endif

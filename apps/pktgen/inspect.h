@@ -15,8 +15,20 @@ enum inspect {
     INSPECT_OTHER,
 };
 
+/* Bytes of headers that are remembered, and the shortest frame of which they are. */
+#define INSPECT_KNOWN 64
+
+/* The headers of the latest undamaged probe. All zero: of none. A frame that begins with the same bytes and
+ * is as long has sound headers too, its transport's checksum included, since a probe's payload adds nothing
+ * to that: of such a frame the payload alone is left to be judged. */
+struct inspect_known {
+    uint32_t len; /* of the frame */
+    uint16_t payload, end;
+    uint64_t head[INSPECT_KNOWN / 8], mask[INSPECT_KNOWN / 8];
+};
+
 /* `p` is filled for INSPECT_PROBE: source, seq and time_* in host order. */
-enum inspect inspect_frame(const struct rte_mbuf *m, struct probe *p);
+enum inspect inspect_frame(struct inspect_known *known, const struct rte_mbuf *m, struct probe *p);
 /* Makes the frame its own answer: addresses and ports turned round, an echo request a reply. False: it is
  * none that has one (ARP, groups). The caller knows that m is writable. */
 bool inspect_reflect(struct rte_mbuf *m);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pktgen/inspect.h"
 #include "pktgen/run.h"
 
 #define SOURCES      65536
@@ -25,35 +24,63 @@ void lane_rx_fini(struct lane *l)
     l->track_of = NULL;
 }
 
-/* The first probe of a source: memory is taken here, once a source. */
-static void track_new(struct lane *l, const struct probe *p)
+/* Probes of one source that came one after the other, numbered in a row and stamped alike, as a sender's
+ * burst is: they say the same and are counted together. */
+struct row {
+    uint64_t sent; /* ns */
+    uint32_t seq, count;
+    uint16_t source;
+};
+
+/* The first probes of a source: memory is taken here, once a source. */
+static void track_new(struct lane *l, const struct row *w)
 {
     struct track *t = l->n_tracks < RUN_TRACKS ? malloc(sizeof(*t)) : NULL;
 
     if (t == NULL) {
-        l->counts.untracked++;
+        l->counts.untracked += w->count;
         return;
     }
-    track_begin(t, p->source, p->seq);
-    l->track_of[p->source] = t;
+    track_begin(t, w->source, w->seq);
+    track_add_row(t, w->seq + 1, w->count - 1);
+    l->track_of[w->source] = t;
     l->track[l->n_tracks] = t;
     __atomic_store_n(&l->n_tracks, l->n_tracks + 1, __ATOMIC_RELEASE);
 }
 
-static inline void probe_in(struct lane *l, const struct probe *p, uint64_t now)
+static void row_in(struct lane *l, const struct row *w, uint64_t now)
+{
+    struct track *t = l->track_of[w->source];
+    bool own = run_own_source(l->run, w->source);
+
+    l->counts.probes += w->count;
+    l->counts.own += own ? w->count : 0;
+    /* Clocks of two machines may be so far apart that it came before it was sent. */
+    histogram_add_times(own ? &l->round_trip : &l->one_way, now > w->sent ? now - w->sent : 0, w->count);
+    if (__builtin_expect(t != NULL, 1))
+        track_add_row(t, w->seq, w->count);
+    else
+        track_new(l, w);
+}
+
+static inline void probe_in(struct lane *l, struct row *w, const struct probe *p, uint64_t now)
 {
     uint64_t sent = (uint64_t)p->time_hi << 32 | p->time_lo;
-    struct track *t = l->track_of[p->source];
-    bool own = run_own_source(l->run, p->source);
 
-    l->counts.probes++;
-    l->counts.own += own;
-    /* Clocks of two machines may be so far apart that it came before it was sent. */
-    histogram_add(own ? &l->round_trip : &l->one_way, now > sent ? now - sent : 0);
-    if (__builtin_expect(t != NULL, 1))
-        track_add(t, p->seq);
-    else
-        track_new(l, p);
+    if (w->count > 0 && p->source == w->source && p->seq == w->seq + w->count && sent == w->sent) {
+        w->count++;
+        return;
+    }
+    if (w->count > 0)
+        row_in(l, w, now);
+    *w = (struct row){.sent = sent, .seq = p->seq, .count = 1, .source = p->source};
+}
+
+static void not_probe_in(struct lane *l, enum inspect what)
+{
+    l->counts.damaged += what == INSPECT_DAMAGED;
+    l->counts.control += what == INSPECT_CONTROL;
+    l->counts.other += what == INSPECT_OTHER;
 }
 
 /* Sends a burst of answers; what the wire does not take in time is lost, and counted. */
@@ -75,46 +102,63 @@ static bool may_reflect(const struct lane *l, unsigned wire, struct rte_mbuf *m)
            memcmp(rte_pktmbuf_mtod(m, const void *), l->run->wire[wire].mac, 6) == 0 && inspect_reflect(m);
 }
 
-static void burst_in(struct lane *l, unsigned wire, struct rte_mbuf **pkts, int n, uint64_t now)
-{
+/* What becomes of the frames of a burst. */
+struct sorted {
     struct rte_mbuf *control[RUN_BURST], *answers[RUN_BURST], *done[RUN_BURST];
-    int n_control = 0, n_answers = 0, n_done = 0;
-    uint64_t bytes = 0;
+    int n_control, n_answers, n_done;
+    uint64_t bytes;
+};
 
-    if (l->rx_started == 0)
-        l->rx_started = now;
-    l->rx_ended = now;
+static void burst_sort(struct lane *l, unsigned wire, struct rte_mbuf **pkts, int n, uint64_t now,
+                       struct sorted *s)
+{
+    bool record = l->run->record != NULL;
+    struct row row = {.count = 0};
+    struct probe p;
+
     for (int i = 0; i < n && i < 4; i++)
         rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
     for (int i = 0; i < n; i++) {
         struct rte_mbuf *m = pkts[i];
-        struct probe p;
         if (i + 4 < n)
             rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], void *));
-        bytes += m->pkt_len;
-        if (l->run->record != NULL)
+        s->bytes += m->pkt_len;
+        if (record)
             record_frame(l->run->record, l->id, wire, m, RECORD_IN, now);
-        enum inspect what = inspect_frame(m, &p);
-        if (what == INSPECT_PROBE)
-            probe_in(l, &p, now);
-        l->counts.damaged += what == INSPECT_DAMAGED;
-        l->counts.control += what == INSPECT_CONTROL;
-        l->counts.other += what == INSPECT_OTHER;
-        if (what == INSPECT_CONTROL)
-            control[n_control++] = m;
-        else if (may_reflect(l, wire, m))
-            answers[n_answers++] = m;
+        enum inspect what = inspect_frame(&l->known, m, &p);
+        if (__builtin_expect(what == INSPECT_PROBE, 1))
+            probe_in(l, &row, &p, now);
         else
-            done[n_done++] = m;
+            not_probe_in(l, what);
+        if (what == INSPECT_CONTROL)
+            s->control[s->n_control++] = m;
+        else if (may_reflect(l, wire, m))
+            s->answers[s->n_answers++] = m;
+        else
+            s->done[s->n_done++] = m;
     }
-    l->counts.rx_bytes += bytes;
+    if (row.count > 0)
+        row_in(l, &row, now);
+}
+
+static void burst_in(struct lane *l, unsigned wire, struct rte_mbuf **pkts, int n, uint64_t now)
+{
+    struct sorted s;
+
+    s.n_control = s.n_answers = s.n_done = 0;
+    s.bytes = 0;
+    if (l->rx_started == 0)
+        l->rx_started = now;
+    l->rx_ended = now;
+    burst_sort(l, wire, pkts, n, now, &s);
+    l->counts.rx_bytes += s.bytes;
     __atomic_store_n(&l->counts.rx_frames, l->counts.rx_frames + (uint64_t)n, __ATOMIC_RELAXED);
-    if (n_done > 0)
-        rte_pktmbuf_free_bulk(done, (unsigned)n_done);
-    if (n_answers > 0)
-        reflect(l, wire, answers, n_answers);
-    if (n_control > 0) {
-        plx_frame_input_take(wire, control, n_control);
+    if (s.n_done > 0)
+        rte_pktmbuf_free_bulk(s.done, (unsigned)s.n_done);
+    if (s.n_answers > 0)
+        reflect(l, wire, s.answers, s.n_answers);
+    if (s.n_control > 0) {
+        plx_frame_input_take(wire, s.control, s.n_control);
         plx_frame_round();
     }
 }

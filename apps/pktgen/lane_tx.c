@@ -26,6 +26,8 @@ static bool makers_init(struct lane *l)
                               cfg->seed + (uint64_t)i * 1000003))
             return false;
     }
+    l->alike = cfg->n_streams == 1 && l->run->rate.unit == RATE_MAX && l->maker[0].steady &&
+               field_greatest(&l->maker[0].size) <= ONE_BUFFER;
     return true;
 }
 
@@ -209,6 +211,25 @@ static bool duration_over(struct lane *l, uint64_t now)
     return l->pacer.in_group == 0 && l->pacer.due - start >= cfg->duration;
 }
 
+/* A whole burst: at the greatest rate nothing decides for each frame whether it may go. */
+static void alike_frames(struct lane *l, uint64_t now)
+{
+    struct lane_queue *q = &l->queue;
+    int n = (int)RTE_MIN(l->remaining, (uint64_t)RUN_BURST);
+    uint32_t len = frame_next_size(&l->maker[0]);
+
+    if (plx_frame_alloc(q->m, n) < 0) {
+        l->counts.tx_no_mbuf++;
+        return;
+    }
+    frame_make_alike(&l->maker[0], q->m, n, now);
+    for (int i = 0; i < n; i++)
+        q->len[i] = len;
+    q->n = n;
+    if (l->remaining != RUN_FOREVER)
+        l->remaining -= (uint64_t)n;
+}
+
 static void stream_frames(struct lane *l, uint64_t now)
 {
     while (l->queue.n < RUN_BURST && l->remaining > 0 && pacer_ready(&l->pacer, now) &&
@@ -305,6 +326,8 @@ bool lane_tx_turn(struct lane *l, uint64_t now)
         if (l->remaining > 0 && !duration_over(l, now)) {
             if (l->replay != NULL)
                 replay_frames(l, now);
+            else if (l->alike)
+                alike_frames(l, now);
             else
                 stream_frames(l, now);
         } else {

@@ -10,6 +10,7 @@
 #include "app.h"
 #include "histogram.h"
 #include "pktgen/frame.h"
+#include "pktgen/inspect.h"
 #include "pktgen/pacer.h"
 #include "pktgen/record.h"
 #include "pktgen/replay.h"
@@ -72,6 +73,7 @@ struct lane {
     uint64_t probes_sent;          /* once sending has ended */
     struct pacer pacer;
     struct frame_maker *maker; /* one per stream */
+    bool alike; /* one stream of frames that differ by their probes alone, unpaced: by bursts */
     struct rte_mbuf *stock[RUN_BURST];
     int n_stock;
     uint32_t turn; /* in the schedule */
@@ -81,6 +83,7 @@ struct lane {
     uint32_t held_len;
     uint64_t held_due;
     uint8_t *scratch; /* a frame larger than a buffer */
+    struct inspect_known known;
     uint32_t n_tracks;
     struct track **track_of;         /* by source */
     struct track *track[RUN_TRACKS]; /* in the order they came */

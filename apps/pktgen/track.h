@@ -5,7 +5,6 @@
 #define PKTGEN_TRACK_H
 
 #include <stdint.h>
-#include <string.h>
 
 #define TRACK_WINDOW 65536u /* numbers back in which a duplicate is known from a straggler */
 
@@ -19,30 +18,14 @@ struct track {
     uint64_t seen[TRACK_WINDOW / 64];
 };
 
-static inline uint64_t *track_word(struct track *t, uint64_t number)
-{
-    return &t->seen[number % TRACK_WINDOW / 64];
-}
-
 /* The first probe of a source. */
 void track_begin(struct track *t, uint16_t source, uint32_t seq);
-/* A number that is not the next one. */
-void track_jump(struct track *t, uint64_t number);
+/* `count` probes that came one after the other with numbers in a row from `seq` on. */
+void track_add_row(struct track *t, uint32_t seq, uint32_t count);
 
 static inline void track_add(struct track *t, uint32_t seq)
 {
-    /* The number nearest to what is expected that ends in these 32 bits. */
-    uint64_t number = t->next + (uint64_t)(int64_t)(int32_t)(seq - (uint32_t)t->next);
-
-    if (__builtin_expect(number != t->next, 0)) {
-        track_jump(t, number);
-        return;
-    }
-    if (number % 64 == 0)
-        *track_word(t, number) = 0;
-    *track_word(t, number) |= UINT64_C(1) << number % 64;
-    t->unique++;
-    t->next = number + 1;
+    track_add_row(t, seq, 1);
 }
 
 /* Of a source whose end is not known: what is missing between the lowest and the highest that came. */

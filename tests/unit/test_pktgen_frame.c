@@ -15,6 +15,7 @@
 
 static struct stream s;
 static struct frame_maker k;
+static struct inspect_known known;
 static struct rte_mempool *pool;
 static uint8_t at[STREAM_SIZE_MAX + FRAME_BLOCK];
 static uint32_t len;
@@ -23,6 +24,7 @@ static int setup(void **state)
 {
     pool = heap_pool_create("frames", 8, RTE_PKTMBUF_HEADROOM + 2048);
     stream_init(&s);
+    memset(&known, 0, sizeof(known));
     return pool == NULL;
 }
 
@@ -98,7 +100,7 @@ static uint16_t transport_wrong(uint32_t l3)
 static enum inspect inspected(struct probe *p)
 {
     struct rte_mbuf *m = frame_mbuf(pool, at, len);
-    enum inspect what = inspect_frame(m, p);
+    enum inspect what = inspect_frame(&known, m, p);
 
     rte_pktmbuf_free(m);
     return what;
@@ -308,7 +310,7 @@ static void what_is_reflected_goes_back_whole(void **state)
         struct rte_mbuf *m = frame_mbuf(pool, at, len);
         assert_true(inspect_reflect(m));
         memcpy(at, rte_pktmbuf_mtod(m, void *), len);
-        assert_int_equal(inspect_frame(m, &p), INSPECT_PROBE);
+        assert_int_equal(inspect_frame(&known, m, &p), INSPECT_PROBE);
         assert_memory_equal(at, "\x02\0\0\0\0\x01\x02\0\0\0\0\x09", 12);
         if (i < 3)
             assert_int_equal(get(26, 4), 0x0a090001);
@@ -339,10 +341,90 @@ static void nonsense_is_looked_at_safely(void **state)
         }
         len = (seed >> 16) % 65;
         struct rte_mbuf *m = frame_mbuf(pool, at, len);
-        (void)inspect_frame(m, &p);
+        (void)inspect_frame(&known, m, &p);
         (void)inspect_reflect(m);
         rte_pktmbuf_free(m);
     }
+}
+
+/* A burst of frames that are alike is, byte for byte, what they are when made one by one. */
+static void alike_is_what_one_by_one_is(void **state)
+{
+    static const char *const protos[] = {"udp", "tcp", "icmp", "ip", "ether", "arp"};
+    static const char *const sizes[] = {"64", "65", "200"};
+
+    for (unsigned i = 0; i < 18; i++) {
+        struct rte_mbuf *m[5];
+        stream_free(&s);
+        stream_init(&s);
+        set("proto", protos[i / 3]);
+        set("size", sizes[i % 3]);
+        if (i / 3 == 2)
+            set("icmp-seq", "7"); /* else it counts */
+        if (i / 3 == 4)
+            set("dst-mac", "02:00:00:00:00:09");
+        begin();
+        assert_true(k.steady);
+        assert_int_equal(rte_pktmbuf_alloc_bulk(pool, m, 5), 0);
+        k.seq = UINT32_MAX - 1;
+        frame_make_alike(&k, m, 5, TIME);
+        k.seq = UINT32_MAX - 1;
+        for (unsigned n = 0; n < 5; n++) {
+            next();
+            assert_int_equal(m[n]->data_len, len);
+            assert_int_equal(m[n]->pkt_len, len);
+            assert_memory_equal(rte_pktmbuf_mtod(m[n], void *), at, len);
+            rte_pktmbuf_free(m[n]);
+        }
+        frame_maker_fini(&k);
+        memset(&k, 0, sizeof(k));
+    }
+}
+
+/* Whatever has been seen before, a frame is judged as if it were the first. */
+static void what_is_known_changes_no_verdict(void **state)
+{
+    static const char *const sizes[] = {"62", "64", "65", "100", "300"};
+    struct inspect_known fresh;
+    struct probe p, q;
+
+    for (unsigned i = 0; i < 5; i++) {
+        stream_free(&s);
+        stream_init(&s);
+        set("size", sizes[i]);
+        set("payload", "random");
+        begin();
+        next();
+        for (uint32_t bit = 0; bit < len * 8; bit++) {
+            assert_int_equal(inspected(&p), INSPECT_PROBE); /* now it is known */
+            assert_int_equal(known.len != 0, i > 0);
+            at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            struct rte_mbuf *m = frame_mbuf(pool, at, len);
+            memset(&fresh, 0, sizeof(fresh));
+            memset(&p, 0, sizeof(p));
+            memset(&q, 0, sizeof(q));
+            assert_int_equal(inspect_frame(&known, m, &p), inspect_frame(&fresh, m, &q));
+            assert_memory_equal(&p, &q, sizeof(p));
+            rte_pktmbuf_free(m);
+            at[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        frame_maker_fini(&k);
+        memset(&k, 0, sizeof(k));
+        memset(&known, 0, sizeof(known));
+    }
+}
+
+/* Nothing is known, and nothing is there. */
+static void an_empty_frame_is_no_probe(void **state)
+{
+    struct probe p;
+
+    begin();
+    next();
+    memmove(at, at + 42, PROBE_LEN);
+    memset(&known, 0, sizeof(known));
+    len = 0;
+    assert_int_equal(inspected(&p), INSPECT_OTHER);
 }
 
 int main(void)
@@ -358,6 +440,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(arp_and_ether_are_built, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_reflected_goes_back_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_is_looked_at_safely, setup, teardown),
+        cmocka_unit_test_setup_teardown(alike_is_what_one_by_one_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_known_changes_no_verdict, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_empty_frame_is_no_probe, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

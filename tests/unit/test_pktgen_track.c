@@ -134,9 +134,34 @@ static void agrees_with_a_list(void **state)
     expect(unique, highest - 100 + 1 - unique, reordered, duplicates);
 }
 
+/* Rows of any length, with gaps and repeats between them, against the same numbers one by one. */
+static void a_row_is_its_numbers_one_by_one(void **state)
+{
+    static struct track one;
+    unsigned seed = 4711;
+    uint32_t seq = UINT32_MAX - 5000;
+
+    track_begin(&t, 1, seq);
+    track_begin(&one, 1, seq);
+    for (unsigned i = 0; i < 20000; i++) {
+        seed = seed * 1103515245 + 12345;
+        uint32_t count = (seed >> 16) % 200;
+        seq += i % 3 == 0 ? (seed >> 20) % 1000 - 480 : 0; /* also back into a gap */
+        track_add_row(&t, seq, count);
+        for (uint32_t n = 0; n < count; n++)
+            track_add(&one, seq + n);
+        seq += count;
+        assert_memory_equal(&t, &one, sizeof(t));
+    }
+    assert_int_not_equal(t.duplicates, 0);
+    assert_int_not_equal(t.reordered, 0);
+    assert_int_not_equal(track_missing(&t), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_is_its_numbers_one_by_one),
         cmocka_unit_test(in_order_nothing_is_noted),
         cmocka_unit_test(a_gap_is_missing),
         cmocka_unit_test(what_comes_late_is_reordered_and_not_missing),
