@@ -264,10 +264,12 @@ static void replay_frames(struct lane *l, uint64_t now)
 
 /* ---- turns ---- */
 
-/* Afterwards they are the wire's: what is to be known of them is noted before. */
-static void queue_record(struct lane *l, int from, int to, uint64_t now)
+static void queue_record(struct lane *l, uint64_t now)
 {
-    for (int i = from; i < to; i++)
+    if (l->run->record == NULL || l->queue.recorded)
+        return;
+    l->queue.recorded = true;
+    for (int i = 0; i < l->queue.n; i++)
         record_frame(l->run->record, l->id, l->run->tx_wire, l->queue.m[i], RECORD_OUT, now);
 }
 
@@ -276,8 +278,7 @@ static bool queue_send(struct lane *l, uint64_t now)
     struct lane_queue *q = &l->queue;
     uint64_t bytes = 0;
 
-    if (q->sent == 0 && l->run->record != NULL)
-        queue_record(l, 0, q->n, now);
+    queue_record(l, now);
     int n = plx_frame_send(l->run->tx_wire, q->m + q->sent, q->n - q->sent);
     if (n <= 0) {
         l->counts.tx_waits++;
@@ -296,6 +297,7 @@ static bool queue_send(struct lane *l, uint64_t now)
         return true;
     }
     q->sent = q->n = 0;
+    q->recorded = false;
     return true;
 }
 

@@ -59,6 +59,7 @@ struct lane_queue {
     struct rte_mbuf *m[RUN_BURST];
     uint32_t len[RUN_BURST];
     int n, sent;
+    bool recorded; /* before the first attempt: what the wire has taken is no longer ours to read */
 };
 
 struct lane {

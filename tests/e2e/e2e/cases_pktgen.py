@@ -119,6 +119,17 @@ size = random:62-500
 """
 
 
+def well_formed(capture):
+    """tshark has nothing to say against any frame of it."""
+    if shutil.which("tshark") is None:
+        raise Skip("no tshark to look at the capture; all else was well")
+    bad = run("tshark", "-r", capture, "-Y", "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || "
+              "tcp.checksum.status == 0 || icmp.checksum.status == 0", "-o", "ip.check_checksum:TRUE", "-o",
+              "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE")
+    rows = [line for line in bad.split("\n") if re.match(r"\s*\d+ ", line)]
+    check(not rows, f"tshark finds {len(rows)} malformed frames: {rows[:3]}")
+
+
 @case("pktgen/memif_streams")
 def memif_streams(world):
     """several streams of all kinds: everything arrives once, in order, undamaged, and is recorded well-formed"""
@@ -133,15 +144,27 @@ def memif_streams(world):
     for name in ("missing", "duplicates", "reordered", "damaged"):
         check(received[name] == 0, f"{name}: {received[name]}")
     check(got["one_way_ns"]["count"] == 10000, "no latencies")
-    if shutil.which("tshark") is None:
-        raise Skip("no tshark to look at the capture; all else was well")
-    bad = run("tshark", "-r", capture, "-Y", "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || "
-              "tcp.checksum.status == 0 || icmp.checksum.status == 0", "-o", "ip.check_checksum:TRUE", "-o",
-              "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE")
-    rows = [line for line in bad.split("\n") if re.match(r"\s*\d+ ", line)]
-    check(not rows, f"tshark finds {len(rows)} malformed frames: {rows[:3]}")
+    well_formed(capture)
     whole = run("tshark", "-r", capture, "-T", "fields", "-e", "frame.number", "-Y", "tcp")
     check(len(re.findall(r"^\d+$", whole, re.M)) == 6000, "not three fifths are TCP")
+
+
+@case("pktgen/memif_alike")
+def memif_alike(world):
+    """frames that differ by their probe alone, made a burst at a time: all arrive as they were sent, numbered and well-formed"""
+    rx = receiver(world, "--record", world.folder / "in.pcapng")
+    tx = sender(world, "--dst", "10.9.0.1", "--rate", "max", "--count", 20005, "--linger", "1", "--record",
+                world.folder / "out.pcapng")
+    received = end(world, rx)
+    check(tx["sent"]["frames"] == 20005 and tx["sent"]["bytes"] == 20005 * 64, f"sent {tx['sent']}")
+    check(received["received"]["probes"] == 20005 and received["one_way_ns"]["count"] == 20005, f"{received['received']}")
+    for name in ("missing", "duplicates", "reordered", "damaged"):
+        check(received["received"][name] == 0, f"{name}: {received['received'][name]}")
+    sent, got = ([f for f in read_pcapng(world.folder / name) if len(f) == 64] for name in ("out.pcapng", "in.pcapng"))
+    check(len(sent) == 20005 and sent == got, f"{len(sent)} frames are recorded as sent, {len(got)} as received, or they differ")
+    numbers = [int.from_bytes(f[50:54], "big") for f in sent]
+    check(numbers == list(range(20005)), "the numbers are not 0, 1, 2, ...")
+    well_formed(world.folder / "in.pcapng")
 
 
 @case("pktgen/memif_impaired")
@@ -193,20 +216,21 @@ def read_pcapng(path):
     return frames
 
 
-@case("pktgen/replay")
-def replay(world):
-    """a capture of 10 MB arrives frame by frame as it was, twice; the same with addresses replaced"""
+@case("pktgen/replay", frames=13000, times=2)  # 10 MB
+@case("pktgen/replay_100mb", frames=130000, times=1)
+def replay(world, frames, times):
+    """a capture arrives frame by frame as it was, as often as it is asked for"""
     chance = random.Random(5)
     head = bytes.fromhex("020000000001 020000000002 88b6")
-    frames = [head + chance.randbytes(chance.randrange(46, 1500)) for _ in range(13000)]
-    write_capture(world.folder / "a.pcap", frames)
+    sent = [head + chance.randbytes(chance.randrange(46, 1500)) for _ in range(frames)]
+    write_capture(world.folder / "a.pcap", sent)
     capture = world.folder / "in.pcapng"
     rx = receiver(world, "--record", capture)
-    tx = sender(world, "--replay", world.folder / "a.pcap", "--rate", "max", "--loop", 2, "--linger", "1")
+    tx = sender(world, "--replay", world.folder / "a.pcap", "--rate", "max", "--loop", times, "--linger", "1")
     end(world, rx)
-    check(tx["sent"]["frames"] == 26000, f"sent {tx['sent']['frames']}")
+    check(tx["sent"]["frames"] == times * len(sent), f"sent {tx['sent']['frames']}")
     got = [f for f in read_pcapng(capture) if f[:14] == head]
-    check(got == frames * 2, f"{len(got)} frames came, or others than were sent")
+    check(got == sent * times, f"{len(got)} frames came, or others than were sent")
 
 
 @case("pktgen/replay_damaged")
