@@ -194,12 +194,18 @@ static void say_what_is(const struct runtime *rt)
     }
 }
 
+static void draw_rss_key(uint8_t key[STEER_KEY_BYTES])
+{
+    const struct siphash_key seed = worker_eal_seed();
+    struct rng rng;
+    rng_init(&rng, &seed);
+    steer_key_draw(key, &rng);
+}
+
 int plx_init(int *argc, char **argv)
 {
     struct runtime *rt = &runtime;
-    const struct siphash_key seed = worker_eal_seed();
-    struct rng rng;
-    uint8_t rss_key[STEER_KEY_BYTES];
+    uint8_t rss_key[STEER_KEY_BYTES] = {0}; /* of several workers */
     char why[OPTIONS_WHY];
     if (rt->eal != NULL)
         return refuse(-EBUSY, "plx_init was called twice");
@@ -209,8 +215,8 @@ int plx_init(int *argc, char **argv)
         err = options_finish(&rt->options);
     if (err != 0)
         return refuse(err, rt->options.why);
-    rng_init(&rng, &seed);
-    steer_key_draw(rss_key, &rng);
+    if (rt->options.workers > 1)
+        draw_rss_key(rss_key);
     err = open_wires(rt, rss_key, why, sizeof(why));
     if (err != 0)
         return refuse(err, why);

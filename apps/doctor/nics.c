@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "doctor/doctor.h"
+#include "netdev/pci_use.h"
 
 #define SECTION       "nics"
 #define PCI_DIR       "/sys/bus/pci/devices"
@@ -50,18 +50,6 @@ static bool nic_read(struct nic *n, const char *addr)
     return true;
 }
 
-/* Drivers under which a program can have the device; bifurcated ones leave it with the kernel too. */
-static bool driver_hands_over(const char *driver)
-{
-    return strcmp(driver, "vfio-pci") == 0 || strcmp(driver, "uio_pci_generic") == 0 ||
-           strcmp(driver, "igb_uio") == 0;
-}
-
-static bool driver_shares(const char *driver)
-{
-    return strncmp(driver, "mlx4", 4) == 0 || strncmp(driver, "mlx5", 4) == 0;
-}
-
 /* Does a route leave by it? Taking it away may cut the user off. */
 static bool carries_routes(const char *iface)
 {
@@ -76,26 +64,6 @@ static bool carries_routes(const char *iface)
     return found;
 }
 
-/* The process of ours that has the device, which it keeps by a lock on its configuration space; 0: none. */
-static int process_of(const char *addr)
-{
-    char path[320], line[256];
-    struct stat st;
-    int pid = 0;
-    FILE *f = fopen("/proc/locks", "re");
-
-    snprintf(path, sizeof(path), PCI_DIR "/%s/config", addr);
-    while (f != NULL && pid == 0 && stat(path, &st) == 0 && fgets(line, sizeof(line), f) != NULL) {
-        unsigned long inode;
-        int owner;
-        if (sscanf(line, "%*s FLOCK %*s %*s %d %*x:%*x:%lu", &owner, &inode) == 2 && inode == st.st_ino)
-            pid = owner;
-    }
-    if (f != NULL)
-        fclose(f);
-    return pid;
-}
-
 /* The command that hands it over: vfio-pci where it can work, else the other one has to be asked for. */
 static void next_is_bind(struct finding *f, const struct machine *m, const struct nic *n)
 {
@@ -105,16 +73,16 @@ static void next_is_bind(struct finding *f, const struct machine *m, const struc
 
 static void ready_report(struct machine *m, struct finding *f, const struct nic *n, const char *what)
 {
-    int pid = process_of(n->addr);
+    struct pci_user user;
 
     m->dpdk_nics++;
-    if (pid != 0) {
-        finding_says(f, "%s: in use by process %d", what, pid);
-        finding_next(f, "%skill %d", m->sudo, pid);
+    if (pci_use_find("", n->addr, &user)) {
+        finding_says(f, "%s: in use by process %d (%s)", what, user.pid, user.name);
+        finding_next(f, "%skill %d", m->sudo, user.pid);
         return;
     }
     f->verdict = VERDICT_OK;
-    finding_says(f, "%s: ready", what);
+    finding_says(f, "%s: ready%s", what, m->root ? "" : ", unless a program has it that only root may see");
     finding_next(f, "plx-echo --dev pci:%s --ip ADDR/PREFIX", n->addr);
 }
 
@@ -131,7 +99,7 @@ static void nic_report(struct machine *m, struct report *r, const struct nic *n)
         finding_says(f, "%s", what);
         if (n->iface[0] != '\0')
             finding_next(f, "plx-echo --dev af_packet:%s --ip ADDR/PREFIX", n->iface);
-    } else if (driver_hands_over(n->driver) || driver_shares(n->driver)) {
+    } else if (pci_way(n->driver) != PCI_WAY_NONE) {
         ready_report(m, f, n, what);
     } else if (n->iface[0] != '\0' && carries_routes(n->iface)) {
         finding_says(f, "%s: the kernel routes over it, leave it alone unless it is a spare one", what);

@@ -25,7 +25,7 @@ struct ethdev {
     uint16_t n_queues;
     bool started;
     bool ip_in_software; /* the device sums TCP and UDP but not the IPv4 header */
-    bool none_is_good;   /* paravirtual: L4_CKSUM_NONE is a packet that never left memory */
+    bool none_is_good;   /* the driver's quirk, at hand for each packet */
     bool reconnect;      /* memif client: has to be started anew when the server is gone */
     bool link;
     bool interrupts;
@@ -40,6 +40,16 @@ struct ethdev {
 /* The operations of an open device, and its end. */
 extern const struct netdev_ops ethdev_ops_by_kind[];
 void ethdev_close(struct netdev *d);
+
+/* ethdev_quirk.c: where what a driver says is not what it does. */
+struct ethdev_quirk {
+    const char *driver; /* as rte_eth_dev_info has it */
+    bool one_queue;     /* whatever it announces */
+    bool one_buffer;    /* a frame takes no second one, whatever it announces */
+    bool none_is_good;  /* L4_CKSUM_NONE: the checksum needs no look */
+};
+/* Never NULL: a driver that is not known has none. */
+const struct ethdev_quirk *ethdev_quirk(const char *driver);
 
 /* ethdev_rss.c: how many queues of the device can be used, at least 1 and at most `wanted`. */
 uint16_t ethdev_queues(const struct rte_eth_dev_info *info, uint16_t wanted);

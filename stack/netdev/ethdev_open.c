@@ -228,11 +228,10 @@ static void choose_offloads(struct ethdev *e, const struct rte_eth_dev_info *inf
     conf->txmode.offloads = want_tx;
 }
 
-/* Does the device put what does not fit a receive buffer into several? DPDK's driver of vmxnet3 says so, but
- * tells the device 0 as the number that a frame may take, which QEMU's takes for one. */
+/* Does the device put what does not fit a receive buffer into several? */
 static bool has_chains(const struct ethdev *e, const struct rte_eth_dev_info *info)
 {
-    if (strcmp(info->driver_name, "net_vmxnet3") == 0)
+    if (ethdev_quirk(info->driver_name)->one_buffer)
         return false;
     return info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER || e->kind == ETHDEV_MEMIF ||
            e->kind == ETHDEV_VHOST;
@@ -301,9 +300,7 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
 
     if (rc != 0)
         return netdev_refuse(r, rc, "%s: the device tells nothing of itself: %s", arg, strerror(-rc));
-    e->none_is_good = strcmp(info.driver_name, "net_vhost") == 0 ||
-                      strcmp(info.driver_name, "net_virtio") == 0 ||
-                      strcmp(info.driver_name, "net_virtio_user") == 0;
+    e->none_is_good = ethdev_quirk(info.driver_name)->none_is_good;
     e->dev.caps.queues = e->n_queues = ethdev_queues(&info, cfg->queues);
     if (check_mtu(e, &info, cfg, arg, r) == NULL)
         return NULL;

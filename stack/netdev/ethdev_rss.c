@@ -10,18 +10,10 @@
 #define RSS_WANTED (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP)
 #define RSS_GROUPS (NETDEV_RSS_TABLE / RTE_ETH_RETA_GROUP_SIZE)
 
-/* One driver announces two queues for a whole family. Its older members (82540 to 82546) have one, and what
- * is sent by the other never leaves; the younger ones have one context for checksums, which two senders
- * would overwrite for each other. None spreads what it receives. */
-static bool has_one_queue(const struct rte_eth_dev_info *info)
-{
-    return strcmp(info->driver_name, "net_e1000_em") == 0;
-}
-
 uint16_t ethdev_queues(const struct rte_eth_dev_info *info, uint16_t wanted)
 {
     uint16_t most = RTE_MIN(info->max_rx_queues, info->max_tx_queues);
-    if (most == 0 || has_one_queue(info))
+    if (most == 0 || ethdev_quirk(info->driver_name)->one_queue)
         most = 1;
     return RTE_MIN(wanted, most);
 }

@@ -11,6 +11,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "netdev/pci_use.h"
+
 #define PCI_DEVICES "/sys/bus/pci/devices"
 #define PCI_PATH    320
 #define PCI_LINE    256
@@ -98,12 +100,6 @@ static void refuse_unknown(const char *addr, struct netdev_refusal *r)
                       class, list);
 }
 
-/* DPDK's drivers for these work beside the kernel's. */
-static bool driver_shares(const char *driver)
-{
-    return strcmp(driver, "mlx4_core") == 0 || strcmp(driver, "mlx5_core") == 0;
-}
-
 /* vfio gives away whole groups only, bridges excepted. The device of the same group that the kernel still
  * drives, or "". */
 static const char *group_other(const char *addr, char other[PCI_LINE])
@@ -128,47 +124,28 @@ static const char *group_other(const char *addr, char other[PCI_LINE])
     return other;
 }
 
-/* The process that has `path` open, of those that we may look at; 0: none. */
-static int process_with(const char *path)
+static void refuse_user(const char *addr, const struct pci_user *user, struct netdev_refusal *r)
 {
-    char name[PCI_PATH], link[PCI_LINE];
-    struct dirent *p, *e;
-    int found = 0;
-    DIR *all = opendir("/proc");
-
-    while (all != NULL && found == 0 && (p = readdir(all)) != NULL) {
-        int pid = atoi(p->d_name);
-        snprintf(name, sizeof(name), "/proc/%d/fd", pid);
-        DIR *dir = pid > 0 ? opendir(name) : NULL;
-        while (dir != NULL && found == 0 && (e = readdir(dir)) != NULL) {
-            snprintf(name, sizeof(name), "/proc/%d/fd/%.32s", pid, e->d_name);
-            ssize_t n = readlink(name, link, sizeof(link) - 1);
-            link[n > 0 ? n : 0] = '\0';
-            if (strcmp(link, path) == 0)
-                found = pid;
-        }
-        if (dir != NULL)
-            closedir(dir);
-    }
-    if (all != NULL)
-        closedir(all);
-    return found;
+    netdev_refuse(r, -EBUSY, "pci %s: another process, %d (%s), uses it already; end that one first: kill %d",
+                  addr, user->pid, user->name, user->pid);
 }
 
-static void refuse_used(const char *addr, const char *path, struct netdev_refusal *r)
+/* `file` is what it has open, for a user who may not see whose files are open. */
+static void refuse_used(const char *addr, const char *file, struct netdev_refusal *r)
 {
-    char who[32] = "";
-    int pid = process_with(path);
-    if (pid > 0)
-        snprintf(who, sizeof(who), " (%d)", pid);
-    netdev_refuse(r, -EBUSY,
-                  "pci %s: another process%s uses it already; end that one first (fuser -v %s names it)",
-                  addr, who, path);
+    struct pci_user user;
+    if (pci_use_find("", addr, &user))
+        refuse_user(addr, &user, r);
+    else
+        netdev_refuse(r, -EBUSY,
+                      "pci %s: another process uses it already; end that one first (as root, fuser -v %s "
+                      "names it)",
+                      addr, file);
 }
 
 static bool vfio_ok(const char *addr, struct netdev_refusal *r)
 {
-    char link[PCI_LINE], other[PCI_LINE], path[PCI_PATH];
+    char link[PCI_LINE], other[PCI_LINE], path[PCI_FILE];
     const char *group = pci_link(addr, "iommu_group", link);
 
     if (group_other(addr, other)[0] != '\0') {
@@ -179,14 +156,15 @@ static bool vfio_ok(const char *addr, struct netdev_refusal *r)
                       addr, group, other);
         return false;
     }
-    snprintf(path, sizeof(path), "/dev/vfio/%s", group);
-    int fd = group[0] != '\0' ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (!pci_use_file("", addr, path))
+        return true; /* EAL will say what is missing */
+    int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd >= 0) {
         close(fd);
-    } else if (group[0] != '\0' && errno == EBUSY) { /* one process a group: a hypervisor, say */
+    } else if (errno == EBUSY) { /* one process a group: a hypervisor, say */
         refuse_used(addr, path, r);
         return false;
-    } else if (group[0] != '\0') {
+    } else {
         netdev_refuse(r, -EACCES,
                       "pci %s: this user may not open %s; run as root, or: sudo chown $USER %s, and let the "
                       "user lock memory (ulimit -l)",
@@ -196,28 +174,10 @@ static bool vfio_ok(const char *addr, struct netdev_refusal *r)
     return true;
 }
 
-/* /dev/uioN of the device. */
-static bool uio_path(const char *addr, char path[PCI_PATH])
-{
-    char name[PCI_PATH];
-    struct dirent *e;
-    bool found = false;
-
-    snprintf(name, sizeof(name), PCI_DEVICES "/%s/uio", addr);
-    DIR *dir = opendir(name);
-    while (dir != NULL && !found && (e = readdir(dir)) != NULL) {
-        found = strncmp(e->d_name, "uio", 3) == 0;
-        snprintf(path, PCI_PATH, "/dev/%.32s", e->d_name);
-    }
-    if (dir != NULL)
-        closedir(dir);
-    return found;
-}
-
 /* Without an IOMMU the device is told physical addresses, which only root may know. */
 static bool uio_ok(const char *addr, const char *driver, struct netdev_refusal *r)
 {
-    char path[PCI_PATH];
+    struct pci_user user;
     if (geteuid() != 0) {
         netdev_refuse(
             r, -EACCES,
@@ -226,8 +186,8 @@ static bool uio_ok(const char *addr, const char *driver, struct netdev_refusal *
             addr, driver);
         return false;
     }
-    if (uio_path(addr, path) && process_with(path) != 0) { /* uio itself lets any number in */
-        refuse_used(addr, path, r);
+    if (pci_use_find("", addr, &user)) { /* uio itself lets any number in */
+        refuse_user(addr, &user, r);
         return false;
     }
     return true;
@@ -247,15 +207,10 @@ static void uio_reset(const char *addr)
     close(fd);
 }
 
-static bool driver_is_uio(const char *driver)
-{
-    return strcmp(driver, "uio_pci_generic") == 0 || strcmp(driver, "igb_uio") == 0;
-}
-
 bool pci_interrupts(const char *addr)
 {
     char link[PCI_LINE];
-    return !driver_is_uio(pci_link(addr, "driver", link));
+    return pci_way(pci_link(addr, "driver", link)) != PCI_WAY_UIO;
 }
 
 /* A device reaches pages only that stay where they are. (An IOMMU with enough address bits could map ordinary
@@ -279,16 +234,19 @@ static bool pci_usable(const char *addr, const struct pci_memory *mem, struct ne
     char link[PCI_LINE];
     const char *driver = pci_link(addr, "driver", link);
 
-    if (strcmp(driver, "vfio-pci") == 0)
+    switch (pci_way(driver)) {
+    case PCI_WAY_VFIO:
         return vfio_ok(addr, r) && memory_ok(addr, mem, r);
-    if (driver_is_uio(driver)) {
+    case PCI_WAY_UIO:
         if (!uio_ok(addr, driver, r) || !memory_ok(addr, mem, r))
             return false;
         uio_reset(addr);
         return true;
-    }
-    if (driver_shares(driver))
+    case PCI_WAY_BESIDE:
         return true;
+    case PCI_WAY_NONE:
+        break;
+    }
     netdev_refuse(
         r, -ENODEV,
         "pci %s: it is bound to %s, not to a driver for user space; bind it: scripts/nic bind %s, or "

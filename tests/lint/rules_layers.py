@@ -23,6 +23,8 @@ BELOW = {
 ON_WIRES = ("apps/wire/",)
 # Programs that build and read headers: they may use the formats, which are bytes only.
 OF_FRAMES = ("apps/pktgen/",)
+# And one about devices, which asks what the wires ask.
+OF_DEVICES = ("apps/doctor/",)
 
 
 def room_of_include(tree, source, name, quoted):
@@ -44,6 +46,7 @@ def room_of_include(tree, source, name, quoted):
       more=({"apps/a.c": '#include "worker.h"\n', "stack/worker.h": ""},
             {"apps/echo/a.c": '#include "wire/ip4.h"\n', "stack/wire/ip4.h": ""},
             {"apps/pktgen/a.c": '#include "tcp/tcp.h"\n', "stack/tcp/tcp.h": ""},
+            {"apps/doctor/a.c": '#include "base/seq.h"\n', "stack/base/seq.h": ""},
             {"stack/net/a.c": "#include <plx.h>\n", "include/plx.h": ""}),
       clean={"stack/tcp/a.c": '#include "base/seq.h"\n#include <rte_mbuf.h>\n#include <net/if.h>\n', "stack/base/seq.h": ""})
 def layers(tree):
@@ -53,6 +56,8 @@ def layers(tree):
             allowed += ("posix", *BELOW["posix"])
         if source.path.startswith(OF_FRAMES):
             allowed += ("wire", "base")
+        if source.path.startswith(OF_DEVICES):
+            allowed += ("netdev",)
         for line, quoted, name in source.includes:
             room = room_of_include(tree, source, name, quoted)
             if room is not None and room not in allowed:
@@ -62,7 +67,7 @@ def layers(tree):
 # Names that bring in time, chance, the heap, a device or the process; and the files that exist for them.
 HEAP = {"stack/base/heap_pool.c", "stack/base/memory.c", "stack/netdev/netdev.c", "stack/worker_eal.c", "stack/worker_eal_run.c"}
 DEVICE = {f"stack/netdev/{name}.c" for name in ("ethdev", "ethdev_open", "ethdev_rss", "tap", "packet", "pcap")}
-KERNEL = {f"stack/netdev/{name}.c" for name in ("tap", "packet", "pcap", "vnet", "ethdev", "ethdev_open", "netdev", "pci", "share")}
+KERNEL = {f"stack/netdev/{name}.c" for name in ("tap", "packet", "pcap", "vnet", "ethdev", "ethdev_open", "netdev", "pci", "pci_use", "share")}
 EAL_HEAP = r"rte_(?:[cz]?malloc|calloc|realloc|free|memzone|hash|lpm|fib|rib|ip_frag|timer|alarm|reorder|acl)\w*"
 IMPURE = [
     ("reads a clock", r"clock_gettime|gettimeofday|clock_nanosleep|nanosleep|usleep|sleep|time|ftime|"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What cannot be had: each refusal names the cause and what to do next, and harms nobody."""
 
+import json
 import mmap
 import os
 import signal
@@ -100,10 +101,11 @@ def case_second_process(bench):
     bench.start()
     downs = bench.echo.output().count("link down")  # some come up late
     bench.peer.hold(5)
-    refused([NIC, "another process"], *bench.command())
-    refused([NIC, "another process"], "/opt/plx-nc", *guest.STACK, PEER, "9000")
+    who = "another process, %d (plx-echo)" % bench.echo.p.pid
+    refused([NIC, who], *bench.command())
+    refused([NIC, who], "/opt/plx-nc", *guest.STACK, PEER, "9000")
     bench.peer.tcp_echo(1 << 20)
-    says(doctor_on(NIC), "process %d" % bench.echo.p.pid)
+    says(doctor_on(NIC), "in use by process %d (plx-echo)" % bench.echo.p.pid)
     check(bench.echo.output().count("link down") == downs, "its link was taken away: " + bench.echo.output()[-300:])
     bench.stop()
     bench.peer.held_end()
@@ -158,6 +160,28 @@ def case_nic_failed_bind_is_undone(bench):
     guest.nic_ok("bind", NIC, "--driver", bench.driver)
 
 
+def case_nic_state_older_or_damaged(bench):
+    """What an older version remembered is restored; what nobody can read is refused, and nothing is touched."""
+    path = "/run/pollux/nic-%s.json" % NIC
+    written = guest.read(path)
+    for text in ("", written[:len(written) // 2], "[]"):
+        guest.write(path, text)
+        nic_refuses(["damaged", path, "dpdk-devbind.py"], "unbind", NIC)
+        says(guest.nic_ok("status"), "damaged")
+    check(guest.driver_of(NIC) == bench.driver, "driver is %s" % guest.driver_of(NIC))
+    older = json.loads(written)
+    for interface in older["interfaces"].values():
+        interface["routes"] = [{"dst": r["dst"], "gateway": r["gateway"]} for r in interface["routes"] if ":" not in r["dst"]]
+    guest.write(path, json.dumps(older))
+    guest.nic_ok("unbind", NIC)
+    check(guest.driver_of(NIC) == bench.opts["kernel_driver"], "driver is %s" % guest.driver_of(NIC))
+    routes = sh("ip", "route").stdout
+    check("10.8.0.0/16 via " + PEER in routes, "its route is gone: " + routes)
+    sh("ip", "route", "replace", "10.8.0.0/16", "via", PEER, "metric", "77")  # as the last case wants it
+    sh("ip", "-6", "route", "replace", "fd00:8::/64", "via", "fd00:9::1")
+    guest.nic_ok("bind", NIC, "--driver", bench.driver, "--hugepages", str(HUGEPAGES))
+
+
 # ---- with an IOMMU ----
 
 def case_iommu_group_shared(bench):
@@ -173,24 +197,27 @@ def case_iommu_group_shared(bench):
     sh("dpdk-devbind.py", "-b", MATE_DRIVER, first)
 
 
-def case_someone_elses(bench):
-    """Not by a program of ours: vfio lets one process have the group."""
-    group = "/dev/vfio/" + os.path.basename(os.readlink("/sys/bus/pci/devices/%s/iommu_group" % NIC))
-    fd = os.open(group, os.O_RDWR)
+def held_by_another(bench, path):
+    """This process holds the NIC, which is no program of ours: they name it, and take the NIC once it is free."""
+    who = "process, %d (%s)" % (os.getpid(), guest.read("/proc/self/comm"))
+    says(doctor_on(NIC), "ready")
+    fd = os.open(path, os.O_RDWR)
     try:
-        refused([NIC, "another process (%d)" % os.getpid(), group], *bench.command())
+        refused([NIC, "another " + who, "kill %d" % os.getpid()], *bench.command())
+        says(doctor_on(NIC), "in use by " + who.replace(",", ""), "kill %d" % os.getpid())
     finally:
         os.close(fd)
+    says(doctor_on(NIC), "ready", "plx-echo --dev pci:" + NIC)
+
+
+def case_someone_elses(bench):
+    """vfio lets one process have the group."""
+    held_by_another(bench, "/dev/vfio/" + os.path.basename(os.readlink("/sys/bus/pci/devices/%s/iommu_group" % NIC)))
 
 
 def case_someone_elses_uio(bench):
     """uio would let both drive the NIC."""
-    path = "/dev/" + os.listdir("/sys/bus/pci/devices/%s/uio" % NIC)[0]
-    fd = os.open(path, os.O_RDWR)
-    try:
-        refused([NIC, "another process (%d)" % os.getpid(), path], *bench.command())
-    finally:
-        os.close(fd)
+    held_by_another(bench, "/dev/" + os.listdir("/sys/bus/pci/devices/%s/uio" % NIC)[0])
 
 
 def receives():
@@ -254,7 +281,7 @@ def case_numa_hugepages(bench):
 
 BEFORE = [case_nic_refuses_the_way_out, case_nic_wrong_words, case_bound_to_the_kernel]
 REFUSALS = [case_wrong_addresses, case_second_process, case_someone_elses_uio, case_no_permission, case_hugepages_absent_or_too_few,
-            case_no_driver_at_all, case_nic_failed_bind_is_undone]
+            case_no_driver_at_all, case_nic_failed_bind_is_undone, case_nic_state_older_or_damaged]
 REFUSALS_IOMMU = [case_iommu_group_shared, case_no_permission_for_the_group, case_someone_elses, case_second_process,
                   case_hugepages_absent_or_too_few]
 NUMA = [case_numa_warning, case_numa_hugepages]
