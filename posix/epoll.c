@@ -80,6 +80,15 @@ static struct watch *watch_find(const struct engine *e, const struct file *f, co
     return NULL;
 }
 
+/* At its registration: does it have to wait for anything? */
+static void watch_look(struct engine *e, struct watch *w)
+{
+    if (file_level(e, w->file, w->events) == 0)
+        return;
+    watch_ready(e, w);
+    w->epoll->news = true;
+}
+
 static int watch_add(struct engine *e, struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
 {
     uint32_t idx = SLAB_ALLOC(&e->watches, struct watch);
@@ -97,8 +106,7 @@ static int watch_add(struct engine *e, struct epoll *ep, struct file *f, int fd,
     if (ep->all != 0)
         watch_at(e, ep->all)->all_prev = idx;
     ep->all = idx;
-    if (file_level(e, f, w->events) != 0)
-        watch_ready(e, w);
+    watch_look(e, w);
     return 0;
 }
 
@@ -131,8 +139,7 @@ static int watch_modify(struct engine *e, struct watch *w, const struct epoll_ev
         return -EINVAL;
     w->events = ev->events | ALWAYS;
     w->data = ev->data.u64;
-    if (file_level(e, w->file, w->events) != 0)
-        watch_ready(e, w);
+    watch_look(e, w);
     return 0;
 }
 
@@ -277,7 +284,7 @@ uint32_t epoll_level(struct engine *e, struct epoll *ep)
 
 /* Up to `max` events. One walk over what was on the ready list at the start: level-triggered ones go back
  * to its end, so that with many ready and few asked for each has its turn. */
-static int epoll_collect(struct engine *e, struct epoll *ep, struct epoll_event *out, int max)
+static inline int epoll_collect(struct engine *e, struct epoll *ep, struct epoll_event *out, int max)
 {
     struct ready_link *last = ep->ready.prev;
     int n = 0;
@@ -313,6 +320,19 @@ static int epoll_look(struct engine *e, void *arg)
     return epoll_collect(e, r->ep, r->out, r->max);
 }
 
+/* What was ready when it was registered (a connection whose request had come before accept) is told before
+ * the next round, not after it: so the answer goes out in that round, and the ACK rides on it. Not twice in
+ * a row, whatever the application registers: rounds must come. */
+static __attribute__((noinline)) int epoll_collect_news(struct engine *e, struct epoll *ep,
+                                                        struct epoll_event *out, int max)
+{
+    bool now = ep->news && !ep->hasty && !engine_stopping(e);
+    ep->news = false;
+    int n = now ? epoll_collect(e, ep, out, max) : 0;
+    ep->hasty = n > 0;
+    return n;
+}
+
 int epoll_wait_events(struct engine *e, int epfd, struct epoll_event *out, int max, int timeout)
 {
     struct file *f = fdtable_get(&e->fds, epfd);
@@ -325,6 +345,12 @@ int epoll_wait_events(struct engine *e, int epfd, struct epoll_event *out, int m
     if (f->kind != FILE_EPOLL)
         return -EINVAL;
 
-    struct epoll_round r = {.ep = (struct epoll *)f, .out = out, .max = max};
+    struct epoll *ep = (struct epoll *)f;
+    if (__builtin_expect(ep->news | ep->hasty, 0)) {
+        int n = epoll_collect_news(e, ep, out, max);
+        if (n > 0)
+            return n;
+    }
+    struct epoll_round r = {.ep = ep, .out = out, .max = max};
     return engine_wait_events(e, timeout, epoll_look, &r);
 }

@@ -33,6 +33,8 @@ struct epoll {
     struct file file; /* first */
     uint32_t all;     /* every watch of it: index into engine.watches */
     struct ready_link ready;
+    bool news;  /* a registration found its file ready, and no wait has come since */
+    bool hasty; /* the last wait returned without a round */
 };
 
 int epoll_create_fd(struct engine *e, int flags);

@@ -2,6 +2,7 @@
 /* epoll(7): each body runs over Pollux and over Linux. */
 #include <fcntl.h>
 
+#include "posix/engine.h"
 #include "sockets.h"
 
 static void fill(const struct sockets *s, int fd)
@@ -558,6 +559,30 @@ static void stopping_ends_every_wait(void **state)
     s->close(ep);
 }
 
+/* An application that registers what is ready has its answer out with the next round; one that does it for
+ * ever does not keep rounds from coming. */
+static void ready_when_registered_is_told_before_a_round_once(void **state)
+{
+    const struct sockets *s = *state;
+    const uint64_t *sent = &engine_counters(engine_of(SERVER))->v[CNT_TCP_OUT];
+    int fd[2], ep = s->epoll_create1(SERVER, 0);
+    struct epoll_event ev = {.events = EPOLLIN}, out;
+    connection_of(s, fd);
+    put(s, fd[CLIENT], "x");
+    s->settle();
+    put(s, fd[SERVER], "y"); /* goes out with the next round */
+    uint64_t before = *sent;
+    watch(s, ep, fd[SERVER], EPOLLIN);
+    assert_int_equal(s->epoll_wait(ep, &out, 1, 0), 1);
+    assert_int_equal(*sent, before);
+    assert_int_equal(s->epoll_ctl(ep, EPOLL_CTL_MOD, fd[SERVER], &ev), 0);
+    assert_int_equal(s->epoll_wait(ep, &out, 1, 0), 1);
+    assert_int_equal(*sent, before + 1);
+    s->close(fd[CLIENT]);
+    s->close(fd[SERVER]);
+    s->close(ep);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +609,7 @@ int main(void)
         ON_BOTH(urgent_data_is_priority),
         ON_BOTH(each_datagram_is_an_edge),
         ON_BOTH(poll_shows_the_same_levels),
+        ON_POLLUX(ready_when_registered_is_told_before_a_round_once),
         ON_POLLUX(waiting_takes_its_time_and_no_more),
         ON_POLLUX(an_arrival_ends_the_wait),
         ON_POLLUX(stopping_ends_every_wait),
