@@ -65,6 +65,15 @@ static inline void mbuf_free_seg(struct context *c, struct rte_mbuf *m)
         rte_mbuf_raw_free(m);
 }
 
+/* As rte_pktmbuf_free, buffer by buffer as above. */
+static inline void mbuf_free(struct context *c, struct rte_mbuf *m)
+{
+    if (likely(m->next == NULL))
+        mbuf_free_seg(c, m);
+    else
+        rte_pktmbuf_free(m);
+}
+
 /* Keeps payload buffers from now on, or (at the end) gives them back and keeps none. */
 void mbuf_stash_open(struct context *c);
 void mbuf_stash_close(struct context *c);

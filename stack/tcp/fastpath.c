@@ -182,7 +182,7 @@ static __rte_always_inline struct tcb *frame_input_take(struct tcp *t, struct rt
     if (s.len > 0)
         fast_text_take(t, tcb, m, NET_FRAME_FRONT + s.header, s.len);
     else
-        rte_pktmbuf_free(m);
+        mbuf_free(t->ctx, m);
     return tcb;
 }
 

@@ -2,6 +2,7 @@
 /* Finds whom a segment is for. */
 #include "tcp/input.h"
 
+#include "base/mbuf.h"
 #include "tcp/tcp_private.h"
 #include "tcp/transmit.h"
 
@@ -31,12 +32,12 @@ static inline bool flow_is(const struct flow_key *f, const struct pkt *p)
            f->local.q[1] == p->dst.q[1] && f->remote.q[0] == p->src.q[0] && f->local.q[0] == p->dst.q[0];
 }
 
-static inline enum verdict input_done(struct pkt *p)
+static inline enum verdict input_done(struct tcp *t, struct pkt *p)
 {
     if (unlikely(p->drop != 0))
         return VERDICT_DROP;
     if (p->m != NULL)
-        rte_pktmbuf_free(p->m);
+        mbuf_free(t->ctx, p->m);
     return VERDICT_DONE;
 }
 
@@ -48,7 +49,7 @@ enum verdict tcp_input(struct tcp *t, struct pkt *p)
     p->drop = 0;
     if (likely(t->last != NULL && flow_is(&t->last->flow, p))) {
         input_tcb(t, t->last, p);
-        return input_done(p);
+        return input_done(t, p);
     }
     struct flow_key f = {p->dst, p->src, p->tcp.dport, p->tcp.sport};
     uint32_t hash = table_hash(&t->table, &f);
@@ -68,5 +69,5 @@ enum verdict tcp_input(struct tcp *t, struct pkt *p)
         input_unknown(t, p, &f, hash);
         break;
     }
-    return input_done(p);
+    return input_done(t, p);
 }

@@ -166,6 +166,7 @@ static void half_open_complete(struct tcp *t, struct half_open *h, struct pkt *p
         p->drop = CNT_DROP_TCP_ACCEPT_FULL;
         return;
     }
+    t->last = child; /* a request follows at once, most often */
     timestamp_update(t, child, p);
     input_steps_from_ack(t, child, p);
 }

@@ -5,7 +5,7 @@
 
 void isn_init(struct isn *i, struct rng *r)
 {
-    i->secret = rng_key(r);
+    *i = (struct isn){.secret = rng_key(r)};
     i->ts_secret = rng_key(r);
 }
 
@@ -27,13 +27,21 @@ seq_t isn_make(const struct isn *i, const struct flow_key *f, nsec_t now)
     return (seq_t)siphash(&i->secret, f, FLOW_KEY_BYTES) + clock;
 }
 
-/* RFC9293-SHLD-4 */
-uint32_t isn_ts_offset(const struct isn *i, const struct flow_key *f)
+static uint32_t ts_offset_v4(struct isn *i, uint32_t local, uint32_t remote)
 {
-    if (likely(both_v4(f))) {
-        const uint32_t hosts[2] = {f->local.w[3], f->remote.w[3]};
-        return (uint32_t)siphash(&i->ts_secret, hosts, sizeof hosts);
+    struct isn_hosts *h = &i->hosts[remote * 0x9e3779b1u >> (32 - ISN_HOSTS_BITS)];
+    if (unlikely(h->remote != remote || h->local != local)) {
+        const uint32_t hosts[2] = {local, remote};
+        *h = (struct isn_hosts){local, remote, (uint32_t)siphash(&i->ts_secret, hosts, sizeof hosts)};
     }
+    return h->ts_offset;
+}
+
+/* RFC9293-SHLD-4 */
+uint32_t isn_ts_offset(struct isn *i, const struct flow_key *f)
+{
+    if (likely(both_v4(f)))
+        return ts_offset_v4(i, f->local.w[3], f->remote.w[3]);
     const struct ip_addr ends[2] = {f->local, f->remote};
     return (uint32_t)siphash(&i->ts_secret, ends, sizeof ends);
 }

@@ -105,7 +105,7 @@ static bool listener_gave_lately(const struct tcp *t, const struct listener *l)
     return l->cookies && tcp_msec(t->ctx->now) - l->cookies_at < COOKIE_VALID_MS;
 }
 
-static void take_stamp(const struct tcp *t, struct half_open *h, const struct tcp_options *opt,
+static void take_stamp(struct tcp *t, struct half_open *h, const struct tcp_options *opt,
                        const struct tcb *parent)
 {
     if ((opt->has & TCP_OPT_HAS_TS) == 0 || opt->tsecr == 0 || !t->ctx->tun->tcp_timestamps)

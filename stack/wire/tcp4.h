@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The frame that comes most, parsed in one go: Ethernet to us, IPv4 without options or padding and in one
- * piece, TCP with timestamps or without options. Nothing is decided here that ether_parse, ip4_parse and
- * tcp_parse would decide otherwise; whatever is not so plain, right or wrong, is theirs. */
+ * piece, TCP. Nothing is decided here that ether_parse, ip4_parse and tcp_parse would decide otherwise;
+ * whatever is not so plain, right or wrong, is theirs. */
 #ifndef PLX_WIRE_TCP4_H
 #define PLX_WIRE_TCP4_H
 
@@ -125,18 +125,9 @@ static inline bool tcp4_parse(struct pkt *p, const uint8_t mac[6], uint32_t addr
                  ip->version_ihl != 0x45 || ntohs(ip->total_length) != total || ip4_is_fragment(ip) ||
                  ip->proto != IPPROTO_TCP || ip->dst != addr))
         return false;
-    if (likely(header == TCP_HDR_MIN + TCP_TS_SPACE)) {
-        const uint8_t *opt = (const uint8_t *)(h + 1);
-        if (unlikely(total < sizeof *ip + header || tcp_get32(opt) != 0x0101080a))
-            return false;
-        p->tcp.opt.has = TCP_OPT_HAS_TS;
-        p->tcp.opt.tsval = tcp_get32(opt + 4);
-        p->tcp.opt.tsecr = tcp_get32(opt + 8);
-    } else if (header == TCP_HDR_MIN) {
-        p->tcp.opt.has = 0;
-    } else {
+    if (unlikely(header < TCP_HDR_MIN || m->data_len < sizeof *e + sizeof *ip + header))
         return false;
-    }
+    tcp_options_parse((const uint8_t *)(h + 1), header - TCP_HDR_MIN, (h->flags & TCP_SYN) != 0, &p->tcp.opt);
     p->src = ip_addr_v4(ip->src);
     p->dst = ip_addr_v4(ip->dst);
     p->l3_off = sizeof *e;

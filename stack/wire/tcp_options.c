@@ -102,10 +102,32 @@ static void parse_list(const uint8_t *opt, unsigned left, bool syn, struct tcp_o
     }
 }
 
+/* What nearly every SYN carries, in this order: MSS, SACK permitted, timestamps, NOP, window scale. */
+#define SYN_USUAL_LEN 20u
+
+static inline bool syn_is_usual(const uint8_t *opt)
+{
+    return opt[0] == OPT_MSS && opt[1] == LEN_MSS && (opt[2] | opt[3]) != 0 &&
+           tcp_get32(opt + 4) ==
+               (OPT_SACK_PERMITTED << 24 | LEN_SACK_PERMITTED << 16 | OPT_TS << 8 | LEN_TS) &&
+           tcp_get32(opt + 16) >> 8 == (OPT_NOP << 16 | OPT_WSCALE << 8 | LEN_WSCALE);
+}
+
+static inline void syn_take_usual(const uint8_t *opt, struct tcp_options *out)
+{
+    out->mss = (uint16_t)(opt[2] << 8 | opt[3]);
+    out->tsval = tcp_get32(opt + 8);
+    out->tsecr = tcp_get32(opt + 12);
+    out->wscale = opt[19];
+    out->has = TCP_OPT_HAS_MSS | TCP_OPT_HAS_SACK_PERMITTED | TCP_OPT_HAS_TS | TCP_OPT_HAS_WSCALE;
+}
+
 /* RFC9293-MUST-4, RFC9293-MUST-5, RFC9293-MUST-6, RFC9293-MUST-7, RFC9293-MUST-64 */
 void tcp_options_parse_any(const uint8_t *opt, unsigned len, bool syn, struct tcp_options *out)
 {
     out->has = 0;
+    if (likely(len == SYN_USUAL_LEN && syn && syn_is_usual(opt)))
+        return syn_take_usual(opt, out);
     parse_list(opt, len, syn, out);
 }
 

@@ -56,12 +56,30 @@ static void the_isn_of_a_flow_grows_with_the_clock(void **state)
     assert_int_equal(isn_make(&isn, &f, NSEC_PER_SEC + 6400) - isn_make(&isn, &f, NSEC_PER_SEC), 100);
 }
 
+/* What is remembered of some hosts never stands for others, however many come. (RFC9293-SHLD-4) */
+static void the_timestamp_offset_of_two_hosts_stays(void **state)
+{
+    static uint32_t first[2000];
+    for (unsigned turn = 0; turn < 2; turn++) {
+        for (uint32_t i = 0; i < 2000; i++) {
+            struct flow_key f = flow(0, 1234);
+            f.local = ip_addr_v4(htonl(0x0a000001 + i % 3));
+            f.remote = ip_addr_v4(htonl(0x0b000000 + i / 3));
+            if (turn == 0)
+                first[i] = isn_ts_offset(&isn, &f);
+            assert_int_equal(isn_ts_offset(&isn, &f), first[i]);
+            assert_true(i == 0 || first[i] != first[i - 1]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_isn_depends_on_the_flow_and_not_on_memory_behind_it, setup),
         cmocka_unit_test_setup(another_flow_has_another_isn, setup),
         cmocka_unit_test_setup(the_isn_of_a_flow_grows_with_the_clock, setup),
+        cmocka_unit_test_setup(the_timestamp_offset_of_two_hosts_stays, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
