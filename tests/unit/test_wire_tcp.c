@@ -352,7 +352,7 @@ static void what_is_emitted_is_read_back(void **state)
  * is that of the list read option by option, which the same bytes with NOPs behind them are. RFC9293-3.1 */
 static void usual_options_of_a_syn_are_read_as_any_others(void **state)
 {
-    const uint8_t usual[20] = {2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7};
+    const uint8_t usual[20] = {2, 4, 0, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7};
     for (unsigned i = 0; i < sizeof usual; i++) {
         for (unsigned value = 0; value < 256; value++) {
             uint8_t opt[24];
