@@ -103,7 +103,7 @@ static bool sim_build(struct sim *s, const struct sim_options *opt)
 /* The timestamps of a flow are milliseconds from its addresses' offset on: there they shall soon wrap. */
 static void sim_wrap_tsval(struct sim *s)
 {
-    const struct host *h = &s->w.host[(s->sc->seed & 1) == 0 ? 0 : 1];
+    struct host *h = &s->w.host[(s->sc->seed & 1) == 0 ? 0 : 1];
     struct flow_key f = {ip_addr_v4(h->addr), ip_addr_v4(s->w.host[1 - h->index].addr), 0, 0};
     uint32_t now = tcp_msec(s->w.now) + isn_ts_offset(&h->worker.tcp.isn, &f);
     uint32_t before = (uint32_t)(s->sc->seed % 7000);
