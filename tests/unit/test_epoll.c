@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* epoll(7): each body runs over Pollux and over Linux. */
-#include <fcntl.h>
-
 #include "sockets.h"
 
 static void fill(const struct sockets *s, int fd)
