@@ -4,7 +4,7 @@
 
     scripts/bench               everything, about ten minutes
     scripts/bench --quick       shorter, one round each: about four minutes
-    scripts/bench --only instructions|bytes|rtt|loads|hold
+    scripts/bench --only instructions|bytes|rtt|pktgen|loads|hold
     scripts/bench --only instructions --functions     and where they go
     scripts/bench --write-docs  the tables of the last whole run into docs/performance.md
     scripts/bench gate          the suite: fails when a count has grown by more than 3 % over tests/bench/counts.json
@@ -46,6 +46,7 @@ COUNTS = [
     ("1000_active", "1000_active", 8000, False, 0, BESIDE_OTHERS, BESIDE_OTHERS),
 ]
 SEGMENT_FRAME, SEGMENT = 1514, 1448
+SHORTEST_FRAME = 64
 FOOTPRINTS = [("established", 512), ("half_open", 96), ("time_wait", 96)]
 
 
@@ -188,6 +189,41 @@ class Bench:
         self.put("bulk_gbit_per_second_bare", round(rates["bulk_bare"] * SEGMENT * 8 / 1e9, 2))
         self.put("rate_ratio_bulk_to_bare", round(rates["bulk"] / rates["bulk_bare"], 3), 0.9)
 
+    # ---- packets, one way ----
+
+    def flood_bare(self, socket, times):
+        with self.server("sink", socket):
+            return self.client("flood", socket, times, SHORTEST_FRAME)
+
+    def generated(self, socket, seconds):
+        """The result of a `plx-pktgen --rx` that another one sends the shortest frames to."""
+        program, out = str(self.apps / "plx-pktgen"), Path(socket + ".json")
+        with Server(["taskset", "-c", "0", program, "--dev", f"memif:{socket},server", "--ip", "10.0.0.1/16", "--rx", "--json",
+                     str(out)], "plx: ready"):
+            sent = subprocess.run(["taskset", "-c", "1", program, "--dev", f"memif:{socket}", "--ip", "10.0.1.1/16", "--dst",
+                                   "10.0.0.1", "--size", str(SHORTEST_FRAME), "--rate", "max", "--duration", str(seconds)],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        if sent.returncode != 0 or not out.exists():
+            raise SystemExit(f"plx-pktgen ended with {sent.returncode}:\n{sent.stdout}")
+        result = json.loads(out.read_text())
+        if result["one_way_ns"]["count"] != result["received"]["probes"] or result["received"]["damaged"] != 0:
+            raise SystemExit(f"plx-pktgen --rx: {result['received']}")
+        return result
+
+    def pktgen(self):
+        bare, ours = [], []
+        with tempfile.TemporaryDirectory(prefix="plx-bench-") as folder:
+            for number in range(15 if self.full else 5):
+                bare.append(self.flood_bare(f"{folder}/{number}b", 20_000_000))
+                ours.append(self.generated(f"{folder}/{number}p", 1))
+        rate = statistics.median(result["received"]["frames_per_second"] for result in ours)
+        self.put("pktgen_frames_per_second", round(rate))
+        self.put("pktgen_frames_per_second_bare", round(statistics.median(bare)))
+        self.put("rate_ratio_pktgen_to_bare", round(rate / statistics.median(bare), 3), 0.9)
+        self.put("pktgen_missing", sum(result["received"]["missing"] for result in ours))
+        for name in ("p50", "p99"):
+            self.put(f"pktgen_one_way_us_{name}", round(statistics.median(r["one_way_ns"][name] for r in ours) / 1e3, 1))
+
     # ---- loads ----
 
     def loads(self):
@@ -311,7 +347,7 @@ def write_docs(saved):
     page.write_text(text)
 
 
-PARTS = ("instructions", "bytes", "rtt", "loads", "hold")
+PARTS = ("instructions", "bytes", "rtt", "pktgen", "loads", "hold")
 
 
 def arguments():
