@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The build directories and how each is configured. `python3 -m plxdev.build [NAME]` builds one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -44,9 +45,19 @@ def configure(name, log):
     return code
 
 
+def default_targets(name):
+    """What is built by default. Ninja's own default is more: meson adds every program that is a test."""
+    told = subprocess.run(["meson", "introspect", "--targets", name], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    return [os.path.relpath(file, ROOT / name) for target in json.loads(told.stdout)
+            if target["build_by_default"] for file in target["filename"]]
+
+
 def build(name, log, targets=()):
     """0, or the exit status of what failed; the output goes to log (a file)."""
-    return configure(name, log) or subprocess.call(["ninja", "-C", name, *targets], cwd=ROOT, stdout=log, stderr=log)
+    code = configure(name, log)
+    if code != 0:
+        return code
+    return subprocess.call(["ninja", "-C", name, *(targets or default_targets(name))], cwd=ROOT, stdout=log, stderr=log)
 
 
 def main(argv):
