@@ -281,7 +281,7 @@ static void drain(struct runtime *rt, struct engine *e)
     for (;;) {
         struct tcp_census left;
         tcp_census(engine_tcp(e), &left);
-        if ((left.tcbs == 0 && !tcp_has_touched(engine_tcp(e))) || engine_now(e) >= deadline)
+        if ((left.tcbs == 0 && !worker_has_unsent(e->w)) || engine_now(e) >= deadline)
             break;
         tend(e, deadline);
     }

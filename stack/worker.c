@@ -231,10 +231,12 @@ static inline unsigned worker_receive(struct worker *w)
 
 /* A million keepalive timers may be due at once, and each asks for an answer. When the wire has more than one
  * burst waiting, `received` says so, and fewer may fire than packets have just come in: else the answers
- * overflow the ring, and connections that live are given up. */
+ * overflow the ring, and connections that live are given up. Nor do many when a wire takes no more: most of
+ * them would only be put off. */
 static inline unsigned worker_timers(struct worker *w, unsigned received)
 {
-    unsigned fired = 0, budget = received < WORKER_RX_BURST ? WORKER_TIMER_BUDGET : WORKER_RX_BURST / 2;
+    bool crowded = received >= WORKER_RX_BURST || w->net.tx_busy != 0;
+    unsigned fired = 0, budget = crowded ? WORKER_RX_BURST / 2 : WORKER_TIMER_BUDGET;
     struct wheel_node *node;
     while (fired < budget && (node = wheel_expire(&w->ctx.wheel, w->ctx.now)) != NULL) {
         fired++;
@@ -263,9 +265,9 @@ static void worker_watch_links(struct worker *w)
         if (d->ops->link_poll == NULL)
             continue;
         bool down = !d->ops->link_poll(d, w->ctx.now);
-        if (down == w->link_down[i])
+        if (down == ((w->links_down & 1u << i) != 0))
             continue;
-        w->link_down[i] = down;
+        w->links_down ^= 1u << i;
         log_line(&w->ctx.log, w->ctx.now, LOG_LEVEL_NOTICE, "%s: link %s", d->name, down ? "down" : "up");
         if (down)
             continue;
@@ -276,14 +278,30 @@ static void worker_watch_links(struct worker *w)
     }
 }
 
+/* What waits for a link that has gone down is given up. */
+static void worker_tell_links(struct worker *w)
+{
+    for (uint8_t i = 0; i < w->net.n_netifs; i++) {
+        bool down = (w->links_down & 1u << i) != 0;
+        if (down != w->net.netif[i].link_down)
+            net_link_changed(&w->net, i, down);
+    }
+}
+
 /* Each worker announces our addresses again after a link came up, and forgets neighbours. */
 static void worker_links(struct worker *w)
 {
     if (w->ctx.now - w->link_checked < WORKER_LINK_INTERVAL)
         return;
     w->link_checked = w->ctx.now;
-    if (w->ctx.worker_id == 0)
+    if (w->ctx.worker_id == 0) {
         worker_watch_links(w);
+        if (w->group != NULL)
+            atomic_store_explicit(&w->group->links_down, w->links_down, memory_order_relaxed);
+    } else if (w->group != NULL) {
+        w->links_down = atomic_load_explicit(&w->group->links_down, memory_order_relaxed);
+    }
+    worker_tell_links(w);
     if (w->group == NULL)
         return;
     uint32_t ups = atomic_load_explicit(&w->group->links_up, memory_order_relaxed);
@@ -306,6 +324,8 @@ unsigned worker_poll_input(struct worker *w, nsec_t now)
 void worker_poll_output(struct worker *w, nsec_t now)
 {
     context_set_now(&w->ctx, now);
+    if (unlikely(w->net.tx_held != 0))
+        net_flush(&w->net); /* what has waited goes first */
     tcp_output_touched(&w->tcp);
     net_flush(&w->net);
 }
@@ -317,11 +337,17 @@ unsigned worker_poll(struct worker *w, nsec_t now)
     return done;
 }
 
+bool worker_has_unsent(const struct worker *w)
+{
+    return tcp_has_touched(&w->tcp) || net_next_offer(&w->net) != NSEC_NEVER;
+}
+
 nsec_t worker_next_event(struct worker *w)
 {
-    if (tcp_has_touched(&w->tcp) || w->ctx.ready.head != NULL || net_loopback_pending(&w->net))
+    if ((tcp_has_touched(&w->tcp) && !net_tx_blocked(&w->net)) || w->ctx.ready.head != NULL ||
+        net_loopback_pending(&w->net))
         return w->ctx.now;
-    nsec_t next = wheel_next(&w->ctx.wheel);
+    nsec_t next = RTE_MIN(wheel_next(&w->ctx.wheel), net_next_offer(&w->net));
     for (uint8_t i = 0; i < w->net.n_netifs; i++) {
         struct netif *nif = &w->net.netif[i];
         if (nif->dev->ops->next_event != NULL) {

@@ -32,8 +32,8 @@ struct worker {
     struct udp udp;
     struct worker_group *group;
     nsec_t link_checked;
-    uint32_t links_up;              /* of the group's, already announced */
-    bool link_down[NET_MAX_NETIFS]; /* worker 0 */
+    uint32_t links_up;   /* of the group's, already announced */
+    uint32_t links_down; /* bits of the interfaces */
 };
 
 /* 0 or -ENOMEM. */
@@ -54,5 +54,7 @@ unsigned worker_poll(struct worker *w, nsec_t now);
 /* When to poll next if nothing comes in: earliest timer or wire event; `now` or earlier when there is
  * work already; NSEC_NEVER. */
 nsec_t worker_next_event(struct worker *w);
+/* Has a connection output to decide on, or does a packet wait for its wire? */
+bool worker_has_unsent(const struct worker *w);
 
 #endif

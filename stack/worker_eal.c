@@ -129,9 +129,10 @@ static void memory_plan(struct worker_eal *we)
     for (uint16_t i = 0; i < we->cfg.n_devs; i++)
         if (we->cfg.dev[i].impair != NULL)
             held += we->cfg.dev[i].impair->limit;
-    we->n_rx = rx_pinned(we) + we->cfg.n_devs * (t->rx_ring + 1024) + held;
-    we->n_data = workers * 16384 + workers * we->cfg.n_devs * t->tx_ring + workers * held;
-    we->n_hdr = workers * 8192 + workers * we->cfg.n_devs * t->tx_ring + workers * held;
+    uint32_t sent = workers * we->cfg.n_devs * (t->tx_ring + t->tx_queue_len) + workers * held;
+    we->n_rx = rx_pinned(we) + we->cfg.n_devs * (t->rx_ring + t->tx_queue_len + 1024) + held;
+    we->n_data = workers * 16384 + sent;
+    we->n_hdr = workers * 8192 + sent;
     uint64_t bytes = (uint64_t)workers * we->n_rx * MBUF_BYTES(rx_room(we)) +
                      (uint64_t)we->n_data * MBUF_BYTES(DATA_ROOM) +
                      (uint64_t)we->n_hdr * MBUF_BYTES(HDR_ROOM);

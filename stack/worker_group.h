@@ -21,7 +21,8 @@ struct worker_group {
     uint8_t *rings; /* n x n, [from * n + to] */
     size_t ring_bytes;
     size_t total_bytes;
-    atomic_uint links_up; /* grows when a link has come up: all announce again */
+    atomic_uint links_down; /* bits of the interfaces, as worker 0 sees them */
+    atomic_uint links_up;   /* grows when a link has come up: all announce again */
 };
 
 /* 0, -ENOMEM. `key` is the RSS key that devices get too. */

@@ -14,7 +14,9 @@
     COUNTER(RX_BYTES, "rx.bytes", "bytes received from the wire")                                    \
     COUNTER(TX_PACKETS, "tx.packets", "packets handed to the wire")                                  \
     COUNTER(TX_BYTES, "tx.bytes", "bytes handed to the wire")                                        \
-    COUNTER(DROP_TX_FULL, "drop.tx.full", "the wire took no more packets")                           \
+    COUNTER(TX_QUEUED, "tx.queued", "packets that waited because the wire took no more")             \
+    COUNTER(DROP_TX_FULL, "drop.tx.full", "the wire took no more packets, and their queue was full") \
+    COUNTER(DROP_TX_LINK_DOWN, "drop.tx.link_down", "packets for a wire whose link is down")         \
     COUNTER(DROP_NO_MBUF, "drop.no_mbuf", "a packet pool was empty")                                 \
     COUNTER(DROP_ETHER_SHORT, "drop.ether.short", "frame shorter than its header")                   \
     COUNTER(DROP_ETHER_NOT_OURS, "drop.ether.not_ours", "frame for another station")                 \
@@ -76,6 +78,7 @@
     /* tcp */                                                                                        \
     COUNTER(TCP_IN, "tcp.in", "segments received")                                                   \
     COUNTER(TCP_OUT, "tcp.out", "segments sent, retransmissions included")                           \
+    COUNTER(TCP_OUTPUT_WAITED, "tcp.output_waited", "rounds in which connections waited for the queue of an interface") \
     COUNTER(TCP_RETRANS, "tcp.retrans", "segments retransmitted")                                    \
     COUNTER(TCP_SYNCOOKIES_SENT, "tcp.syncookies_sent", "SYNs answered with a cookie")               \
     COUNTER(TCP_SYNCOOKIES_RECV, "tcp.syncookies_recv", "final ACKs that brought a good cookie")     \

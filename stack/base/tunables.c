@@ -25,6 +25,8 @@ const struct tunable_desc tunable_table[] = {
     U32(rx_ring, 64, 32768, "1024", "receive descriptors per queue"),
     U32(tx_ring, 64, 32768, "1024", "transmit descriptors per queue"),
     U32(rx_buf, 2048, 16000, "2048", "bytes of a frame that fit one receive buffer"),
+    U32(tx_queue_len, 0, 8192, "1000",
+        "packets per queue of a wire that wait while it takes no more; 0: they are dropped"),
 
     U32_AS("arp_base_reachable_time_ms", arp_base_reachable_ms, 100, 86400000, "30000",
            "milliseconds a neighbour counts as reachable"),

@@ -20,6 +20,7 @@ struct tunables {
     uint32_t idle;         /* IDLE_* */
     uint32_t idle_spin_us; /* adaptive: poll on for so long before sleeping */
     uint32_t rx_ring, tx_ring, rx_buf;
+    uint32_t tx_queue_len; /* packets */
     /* link and network */
     uint32_t arp_base_reachable_ms;
     uint32_t arp_max_entries;

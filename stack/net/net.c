@@ -7,6 +7,7 @@
 
 #include "net/arp_private.h"
 #include "net/net_private.h"
+#include "net/netif_queue.h"
 
 #define NET_LOOPBACK_MTU 65535
 
@@ -33,6 +34,7 @@ void net_fini(struct net *n)
             rte_pktmbuf_free(nif->tx[k]);
         nif->n_tx = 0;
         nif->tx_bytes = 0;
+        netif_queue_fini(n, nif);
         arp_fini(n, i);
     }
     while (n->loopback.head != n->loopback.tail)
@@ -62,6 +64,11 @@ int net_add_netif(struct net *n, struct netdev *dev, uint16_t queue)
     int rc = arp_init(n, idx);
     if (rc != 0)
         return rc;
+    rc = netif_queue_init(n, nif);
+    if (rc != 0) {
+        arp_fini(n, idx);
+        return rc;
+    }
     n->n_netifs++;
     return idx;
 }

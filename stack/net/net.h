@@ -36,6 +36,9 @@ struct net {
     struct netif netif[NET_MAX_NETIFS];
     uint8_t n_netifs;
     bool announced;
+    uint8_t tx_held;     /* bits of the interfaces whose wire has not taken all */
+    uint8_t tx_busy;     /* of those that TCP shall spare for now: net_tx_room_take */
+    uint32_t tx_credit;  /* busy: half packets that TCP may send all the same */
     uint32_t generation; /* grows when a route, address or neighbour index changes its meaning */
     struct route_table routes;
     struct ip4_reassembly frags;
@@ -149,8 +152,25 @@ uint16_t net_pmtu_update(struct net *n, const struct ip_addr *dst, uint16_t mtu,
  * p. */
 void net_send_icmp_error_borrow(struct net *n, const struct pkt *p, uint8_t type, uint8_t code);
 
-/* Hands what has gathered on every interface to the wires; what they do not take is dropped and counted. */
+/* Hands what has gathered on every interface to the wires. What they do not take waits, up to tx_queue_len
+ * packets each; beyond that it is dropped and counted. */
 void net_flush(struct net *n);
+/* When something waits: the moment to offer it again; else NSEC_NEVER. */
+nsec_t net_next_offer(const struct net *n);
+/* What waits for a wire whose link is down goes, and is counted; nothing waits for it until it is up. */
+void net_link_changed(struct net *n, uint8_t netif, bool down);
+
+/* May TCP send a connection's packets by this path? Not while half of the interface's queue is taken, but for
+ * half as many as wires have taken out of queues since: so TCP, which can wait, loses nothing to a full
+ * queue, the queue shrinks, and those who do not ask cannot shut TCP out. A wire that has taken nothing for
+ * NET_TX_STUCK holds nobody back any longer: then it is for time-outs to say what becomes of connections. */
+bool net_tx_room_take(struct net *n, const struct net_path *path);
+/* The same for all who wait, without taking: would the next one be let through? */
+static inline bool net_tx_blocked(const struct net *n)
+{
+    return n->tx_busy != 0 && n->tx_credit < 2;
+}
+#define NET_TX_STUCK (1 * NSEC_PER_SEC)
 
 /* Destinations for which neighbour resolution has just failed: fills addr, returns false when no more.
  * The worker passes each to tcp_unreachable and udp_unreachable. */

@@ -6,28 +6,19 @@
 
 #include "net/ip4_id.h"
 #include "net/net_private.h"
+#include "net/netif_queue.h"
 
 #define IP4_LEN sizeof(struct ip4_hdr)
 
-/* ---- the interface's queue ---- */
-
-/* The wire was full: what it does not take now is dropped. How many it has taken. */
-static __attribute__((noinline)) uint16_t netif_flush_rest(struct net *n, struct netif *nif, uint16_t sent)
-{
-    for (uint16_t k = sent; k != 0 && sent < nif->n_tx; sent = (uint16_t)(sent + k))
-        k = netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx + sent, (uint16_t)(nif->n_tx - sent));
-    for (uint16_t i = sent; i < nif->n_tx; i++) {
-        nif->tx_bytes -= nif->tx[i]->pkt_len;
-        net_drop_take(n, nif->tx[i], CNT_DROP_TX_FULL);
-    }
-    return sent;
-}
+/* ---- the interface's burst ---- */
 
 void netif_flush(struct net *n, struct netif *nif)
 {
-    uint16_t sent = netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx, nif->n_tx);
+    uint16_t sent = 0;
+    if (likely(n->tx_held == 0))
+        sent = netdev_tx_burst(nif->dev, nif->queue, n->ctx->now, nif->tx, nif->n_tx);
     if (unlikely(sent < nif->n_tx))
-        sent = netif_flush_rest(n, nif, sent);
+        sent = netif_queue_rest(n, nif, sent);
     count_add(&n->ctx->counters, CNT_TX_PACKETS, sent);
     count_add(&n->ctx->counters, CNT_TX_BYTES, nif->tx_bytes);
     nif->n_tx = 0;
@@ -77,6 +68,8 @@ void net_flush(struct net *n)
     for (struct netif *nif = n->netif, *end = nif + n->n_netifs; nif < end; nif++)
         if (nif->n_tx > 0)
             netif_flush(n, nif);
+        else if (unlikely(netif_queue_waits(nif)))
+            netif_queue_offer(n, nif);
 }
 
 /* ---- headers ---- */

@@ -9,12 +9,23 @@
 
 #define NETIF_MAX_ADDRS 8
 #define NETIF_TX_BURST  64
+#define NETIF_QUEUE_MAX 8192 /* what tx_queue_len may be; worker_eal has buffers for so many */
 
 struct netif_addr {
     struct ip_addr addr;
     uint32_t mask;      /* network order */
     uint32_t broadcast; /* network order, 0 when there is none (/31, /32) */
     uint8_t prefix_len;
+};
+
+/* Packets that the wire did not take, oldest first: Linux's txqueuelen. */
+struct netif_queue {
+    struct rte_mbuf **slot;
+    uint32_t size; /* slots, a power of two; 0: there is no queue, tx_queue_len is 0 */
+    uint32_t limit;
+    uint32_t head, tail;
+    nsec_t offered; /* when the wire was last asked */
+    nsec_t refused; /* for how long it has taken nothing */
 };
 
 struct netif {
@@ -24,6 +35,7 @@ struct netif {
     uint8_t mac[6];
     bool has_link;                /* Ethernet: ARP and link headers */
     bool tx_csum, tso, multi_seg; /* as caps, unless offload=off */
+    bool link_down;               /* what the wire does not take is dropped */
     bool claimed;                 /* frames are received by the application (worker_frames_input_take) */
     uint8_t n_addrs;
     struct netif_addr addr[NETIF_MAX_ADDRS];
@@ -31,6 +43,7 @@ struct netif {
     uint16_t n_tx;
     uint64_t tx_bytes; /* of what is in tx */
     struct rte_mbuf *tx[NETIF_TX_BURST];
+    struct netif_queue queued; /* behind which `tx` has to wait */
 };
 
 #endif

@@ -59,11 +59,20 @@ static bool retransmit_one(struct tcp *t, struct tcb *tcb, uint32_t i, bool prob
     return true;
 }
 
+/* After a segment: a queue that is half full asks the others first. */
+static inline bool turn_ends(struct tcp *t, struct tcb *tcb)
+{
+    if (likely(t->net->tx_busy == 0))
+        return false;
+    tcb_touch(t, tcb);
+    return true;
+}
+
 static void output_lost(struct tcp *t, struct tcb *tcb)
 {
     uint32_t i;
     while (congestion_in_flight(tcb) < tcb->cwnd && (i = recovery_next(t, tcb)) != 0)
-        if (!retransmit_one(t, tcb, i, false))
+        if (!retransmit_one(t, tcb, i, false) || turn_ends(t, tcb))
             return;
 }
 
@@ -201,6 +210,8 @@ static void output_new(struct tcp *t, struct tcb *tcb)
         if ((n == 1 ? send_one(t, tcb, i) : transmit_records(t, tcb, i, n, len, burst_flags(t, i, n))) != 0)
             break;
         went_out(t, tcb, n);
+        if (tcb->sndq_unsent != 0 && turn_ends(t, tcb))
+            break;
     }
     congestion_sent(t, tcb, tcb->snd_nxt != begin);
     if (tally_wanted(tcb))

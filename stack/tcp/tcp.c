@@ -16,6 +16,7 @@
 #define RECORDS_MAX   (1u << 24)
 #define RANGES_MAX    (1u << 20)
 #define LISTENERS_MAX (1u << 17)
+#define LINE_TURNS    64u
 #define DEAD_MAX      4096u /* blocks that ended in this round, beside the living */
 
 static int slabs_init(struct tcp *t)
@@ -138,13 +139,31 @@ void tcp_timer(struct tcp *t, struct wheel_node *node)
         timers_fire(t, tcb_of_timer(node));
 }
 
+/* An interface has no room: may who is first in line go all the same? Else all wait, unless it may be for
+ * other interfaces than his: then he, and others, go to the end of the line. */
+static __attribute__((noinline)) bool line_moves(struct tcp *t, uint32_t last)
+{
+    for (unsigned k = 0; k < LINE_TURNS && t->touched_head != 0; k++) {
+        struct tcb *tcb = tcb_at(t, t->touched_head);
+        if (tcb->touched == TCB_TOUCHED_DEAD || net_tx_room_take(t->net, &tcb->path))
+            return true;
+        if (t->net->n_netifs == 1 || t->touched_head == last)
+            break;
+        tcb_touch(t, tcb_take_touched(t));
+    }
+    count(&t->ctx->counters, CNT_TCP_OUTPUT_WAITED);
+    return false;
+}
+
 void tcp_output_touched(struct tcp *t)
 {
     struct tcb *tcb;
     if (t->rcv_wait.head != 0)
         rcv_wait_serve(t);
     uint32_t last = t->touched_tail; /* one that touches itself again waits for the next round */
-    while ((tcb = tcb_take_touched(t)) != NULL) {
+    while (likely(t->net->tx_busy == 0) || line_moves(t, last)) {
+        if ((tcb = tcb_take_touched(t)) == NULL)
+            break;
         output_run(t, tcb);
         if (tcb_index(t, tcb) == last)
             break;

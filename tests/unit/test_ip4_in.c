@@ -321,20 +321,6 @@ static void groups_have_their_own_link_addresses(void **state)
     bench_loopback(b);
 }
 
-/* What the wire does not take is dropped and counted; the rest of the burst goes on. */
-static void full_wire_drops_and_counts(void **state)
-{
-    struct net_bench *b = *state;
-    bench_know(b, BENCH_PEER, bench_peer_mac);
-    uint64_t before = bench_count(b, CNT_TX_PACKETS);
-    b->wire.takes = 3;
-    for (int i = 0; i < 10; i++)
-        send_bytes(b, BENCH_PEER, 10);
-    assert_int_equal(bench_n_sent(b), 3);
-    assert_int_equal(bench_count(b, CNT_DROP_TX_FULL), 7);
-    assert_int_equal(bench_count(b, CNT_TX_PACKETS) - before, 3);
-}
-
 /* Raw IP, as packetdrill and TUN have it: no link header, no ARP. */
 static void interface_without_link_layer_works(void **state)
 {
@@ -437,7 +423,6 @@ int main(void)
         BENCH_TEST(larger_than_the_mtu_is_fragmented),
         BENCH_TEST(identifications_do_not_repeat_and_tell_nothing),
         BENCH_TEST(groups_have_their_own_link_addresses),
-        BENCH_TEST(full_wire_drops_and_counts),
         cmocka_unit_test(interface_without_link_layer_works),
         BENCH_TEST(packets_to_ourselves_come_back),
         BENCH_TEST(queue_to_ourselves_is_bounded),
