@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pktgen/inspect.h"
 
+#include <immintrin.h>
 #include <string.h>
 
 #include "wire/checksum.h"
@@ -123,6 +124,9 @@ static inline void probe_read(struct probe *p, const uint8_t *at)
 
 /* ---- headers that are known ---- */
 
+#define CHANGES     offsetof(struct probe, check) /* in a row of probes: the check and the number, no more */
+#define CHANGES_END offsetof(struct probe, time_hi)
+
 static void known_learn(struct inspect_known *k, const struct rte_mbuf *m, const struct layers *l)
 {
     uint8_t *mask = (uint8_t *)k->mask;
@@ -136,6 +140,9 @@ static void known_learn(struct inspect_known *k, const struct rte_mbuf *m, const
     memset(mask, 0xff, l->payload);
     for (unsigned i = 0; i < INSPECT_KNOWN / 8; i++)
         k->head[i] = get64(rte_pktmbuf_mtod_offset(m, const uint8_t *, i * 8)) & k->mask[i];
+    memset(k->follower, 0xff, sizeof(k->follower));
+    if (l->payload + CHANGES_END <= INSPECT_KNOWN)
+        memset((uint8_t *)k->follower + l->payload + CHANGES, 0, CHANGES_END - CHANGES);
 }
 
 static inline bool known_headers(const struct inspect_known *k, const struct rte_mbuf *m)
@@ -196,6 +203,57 @@ enum inspect inspect_frame(struct inspect_known *k, const struct rte_mbuf *m, st
         return inspect_anew(k, m, p);
     probe_read(p, rte_pktmbuf_mtod_offset(m, const uint8_t *, k->payload));
     return INSPECT_PROBE;
+}
+
+/* Of what changes in a row of probes; the same sum in one that is whole. */
+static inline uint32_t changes_sum(const uint8_t *probe)
+{
+    uint32_t seq = get32(probe + offsetof(struct probe, seq));
+    uint32_t sum = get16(probe + CHANGES) + (seq & 0xffff) + (seq >> 16);
+
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (sum & 0xffff) + (sum >> 16);
+}
+
+#define LANES (INSPECT_KNOWN / 16)
+
+static inline __m128i lane_load(const void *at, unsigned lane)
+{
+    return _mm_loadu_si128((const __m128i *)at + lane);
+}
+
+static inline bool follows(const uint8_t *at, const __m128i *head, const __m128i *mask)
+{
+    __m128i other = _mm_setzero_si128();
+
+    for (unsigned i = 0; i < LANES; i++)
+        other |= (lane_load(at, i) ^ head[i]) & mask[i];
+    return _mm_testz_si128(other, other);
+}
+
+uint32_t inspect_followers(const struct inspect_known *k, struct rte_mbuf *const *m, uint32_t n)
+{
+    const uint8_t *first = rte_pktmbuf_mtod(m[0], const uint8_t *), *rest = first + INSPECT_KNOWN;
+    const uint32_t len = k->len, payload = k->payload, number = payload + offsetof(struct probe, seq);
+    const uint32_t n_rest = len - INSPECT_KNOWN;
+    __m128i head[LANES], mask[LANES];
+    uint32_t i = 1;
+
+    if (n < 2 || !known_headers(k, m[0]) || payload + CHANGES_END > INSPECT_KNOWN)
+        return 0;
+    const uint32_t sum = changes_sum(first + payload), seq = ntohl(get32(first + number));
+    for (unsigned w = 0; w < LANES; w++) {
+        head[w] = lane_load(first, w);
+        mask[w] = lane_load(k->follower, w);
+    }
+    for (; i < n; i++) {
+        const uint8_t *at = rte_pktmbuf_mtod(m[i], const uint8_t *);
+        if (m[i]->pkt_len != len || m[i]->nb_segs != 1 || !follows(at, head, mask) ||
+            get32(at + number) != htonl(seq + i) || changes_sum(at + payload) != sum ||
+            (n_rest > 0 && memcmp(at + INSPECT_KNOWN, rest, n_rest) != 0))
+            break;
+    }
+    return i - 1;
 }
 
 /* ---- reflecting ---- */

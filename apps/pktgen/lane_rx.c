@@ -105,25 +105,32 @@ static bool may_reflect(const struct lane *l, unsigned wire, struct rte_mbuf *m)
 
 /* What becomes of the frames of a burst. */
 struct sorted {
-    struct rte_mbuf *control[RUN_BURST], *answers[RUN_BURST], *done[RUN_BURST];
+    struct rte_mbuf *control[RUN_BURST], *answers[RUN_BURST];
     int n_control, n_answers, n_done;
     uint64_t bytes;
 };
 
+/* Probes that were found undamaged, and of which nothing is left to do. */
+static inline void probes_done(struct rte_mbuf **pkts, int at, int n, struct sorted *s)
+{
+    s->bytes += (uint64_t)n * pkts[at]->pkt_len;
+    if (s->n_done != at)
+        memmove(pkts + s->n_done, pkts + at, (size_t)n * sizeof(*pkts));
+    s->n_done += n;
+}
+
+/* Those that are done with are the first n_done of the burst afterwards. */
 static void burst_sort(struct lane *l, unsigned wire, struct rte_mbuf **pkts, int n, uint64_t now,
                        struct sorted *s)
 {
-    bool record = l->run->record != NULL;
+    bool record = l->run->record != NULL, rows = !record && !l->run->cfg->echo;
     struct row row = {.count = 0};
     struct probe p;
 
-    for (int i = 0; i < n && i < 4; i++)
+    for (int i = 0; i < n; i++)
         rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
     for (int i = 0; i < n; i++) {
         struct rte_mbuf *m = pkts[i];
-        if (i + 4 < n)
-            rte_prefetch0(rte_pktmbuf_mtod(pkts[i + 4], void *));
-        s->bytes += m->pkt_len;
         if (record)
             record_frame(l->run->record, l->id, wire, m, RECORD_IN, now);
         enum inspect what = inspect_frame(&l->known, m, &p);
@@ -131,12 +138,20 @@ static void burst_sort(struct lane *l, unsigned wire, struct rte_mbuf **pkts, in
             probe_in(l, &row, &p, now);
         else
             not_probe_in(l, what);
+        if (what == INSPECT_PROBE && rows) {
+            int more = (int)inspect_followers(&l->known, pkts + i, (uint32_t)(n - i));
+            row.count += (uint32_t)more;
+            probes_done(pkts, i, 1 + more, s);
+            i += more;
+            continue;
+        }
+        s->bytes += m->pkt_len;
         if (what == INSPECT_CONTROL)
             s->control[s->n_control++] = m;
         else if (may_reflect(l, wire, m))
             s->answers[s->n_answers++] = m;
         else
-            s->done[s->n_done++] = m;
+            pkts[s->n_done++] = m;
     }
     if (row.count > 0)
         row_in(l, &row, now);
@@ -155,7 +170,7 @@ static void burst_in(struct lane *l, unsigned wire, struct rte_mbuf **pkts, int 
     l->counts.rx_bytes += s.bytes;
     __atomic_store_n(&l->counts.rx_frames, l->counts.rx_frames + (uint64_t)n, __ATOMIC_RELAXED);
     if (s.n_done > 0)
-        rte_pktmbuf_free_bulk(s.done, (unsigned)s.n_done);
+        rte_pktmbuf_free_bulk(pkts, (unsigned)s.n_done);
     if (s.n_answers > 0)
         reflect(l, wire, s.answers, s.n_answers);
     if (s.n_control > 0) {

@@ -25,7 +25,7 @@ static struct stream s;
 static struct frame_maker k;
 static struct rte_mempool *pool;
 static struct rte_mbuf *burst[RUN_BURST];
-static int n_burst, n_control;
+static int n_burst, n_control, n_recorded;
 static bool vanishes; /* the wire's memory, during the next burst */
 
 /* ---- the wire and the clock ---- */
@@ -79,6 +79,7 @@ uint64_t app_now(void)
 bool record_frame(struct record *record, uint16_t worker, unsigned wire, const struct rte_mbuf *m,
                   enum record_direction direction, uint64_t time)
 {
+    n_recorded++;
     return true;
 }
 
@@ -216,6 +217,7 @@ static void trouble_in_the_middle_of_a_row(void **state)
     add_probes(20, 22);
     assert_true(lane_rx_turn(&l));
     assert_int_equal(l.counts.rx_frames, 26);
+    assert_int_equal(l.counts.rx_bytes, 26 * 64);
     assert_int_equal(l.counts.damaged, 2);
     assert_int_equal(l.counts.other, 1);
     assert_int_equal(l.counts.control, 1);
@@ -223,6 +225,100 @@ static void trouble_in_the_middle_of_a_row(void **state)
     assert_int_equal(l.counts.probes, 22);
     assert_int_equal(l.one_way.count, 22);
     expect_track(21, 2, 1, 1);
+}
+
+/* A row of five with one bit of the third turned over, for each bit that a checksum covers. */
+static void damage_anywhere(uint32_t len)
+{
+    uint64_t rounds = 0;
+
+    for (uint32_t bit = 14 * 8; bit < len * 8; bit++, rounds++) {
+        add_probes(0, 4);
+        rte_pktmbuf_mtod(burst[2], uint8_t *)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_true(lane_rx_turn(&l));
+        if (l.counts.probes != (rounds + 1) * 4)
+            fail_msg("bit %u of byte %u of %u is not looked at", bit % 8, bit / 8, len);
+    }
+    assert_int_equal(l.counts.rx_frames, rounds * 5);
+    assert_int_equal(l.counts.probes + l.counts.damaged + l.counts.control + l.counts.other, rounds * 5);
+    assert_true(l.counts.damaged > rounds * 3 / 4);
+}
+
+static void every_bit_of_a_row_is_looked_at(void **state)
+{
+    damage_anywhere(64);
+}
+
+static void every_bit_of_longer_frames_is_looked_at(void **state)
+{
+    char why[STREAM_WHY];
+
+    assert_true(stream_set(&s, "size", "150", why));
+    maker_begin(SOURCE);
+    damage_anywhere(150);
+}
+
+/* The frame's last two bytes get a segment of their own; behind the first one `behind` is left. */
+static void split(struct rte_mbuf *m, uint16_t tail, uint16_t behind)
+{
+    memcpy(rte_pktmbuf_mtod_offset(m, void *, m->data_len - 2), &behind, 2);
+    m->data_len -= 2;
+    m->next = frame_mbuf(pool, &tail, 2);
+    m->nb_segs = 2;
+}
+
+/* Chains, as long as the frames around them. */
+static void a_chain_in_a_row_is_judged_as_one(void **state)
+{
+    add_probes(0, 7);
+    split(burst[2], 1, 0); /* damaged, where only the chain shows it */
+    split(burst[3], 0, 0);
+    split(burst[5], 0, 1); /* sound */
+    rte_pktmbuf_mtod(burst[6], uint8_t *)[62] ^= 1;
+    assert_true(lane_rx_turn(&l));
+    assert_int_equal(l.counts.probes, 6);
+    assert_int_equal(l.counts.damaged, 2);
+    assert_int_equal(l.counts.rx_bytes, 8 * 64);
+    expect_track(6, 2, 0, 0);
+}
+
+static void a_frame_cut_short_is_damaged(void **state)
+{
+    add_probes(0, 4);
+    burst[2]->data_len = 63;
+    burst[2]->pkt_len = 63;
+    assert_true(lane_rx_turn(&l));
+    assert_int_equal(l.counts.probes, 4);
+    assert_int_equal(l.counts.damaged, 1);
+}
+
+/* Shorter ones, and a probe behind another one's headers. */
+static void a_row_ends_where_frames_differ(void **state)
+{
+    char why[STREAM_WHY];
+
+    add_probes(0, 2);
+    assert_true(stream_set(&s, "size", "63", why));
+    maker_begin(SOURCE);
+    add_probes(3, 5);
+    assert_true(stream_set(&s, "size", "64", why) && stream_set(&s, "dport", "7", why));
+    maker_begin(SOURCE);
+    add_probes(6, 9);
+    assert_true(lane_rx_turn(&l));
+    assert_int_equal(l.counts.probes, 10);
+    assert_int_equal(l.counts.rx_bytes, 7 * 64 + 3 * 63);
+    expect_track(10, 0, 0, 0);
+}
+
+/* What each frame of a row has to pass by itself. */
+static void frames_are_recorded_one_by_one(void **state)
+{
+    r.record = (struct record *)&r; /* only asked whether there is one */
+    n_recorded = 0;
+    add_probes(0, 31);
+    assert_true(lane_rx_turn(&l));
+    assert_int_equal(n_recorded, 32);
+    expect_track(32, 0, 0, 0);
 }
 
 /* Frames of one row that left at different moments. */
@@ -295,6 +391,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_burst_of_one_row, setup, teardown),
         cmocka_unit_test_setup_teardown(trouble_in_the_middle_of_a_row, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_bit_of_a_row_is_looked_at, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_bit_of_longer_frames_is_looked_at, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_chain_in_a_row_is_judged_as_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_frame_cut_short_is_damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_row_ends_where_frames_differ, setup, teardown),
+        cmocka_unit_test_setup_teardown(frames_are_recorded_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(each_moment_has_its_latency, setup, teardown),
         cmocka_unit_test_setup_teardown(sources_are_told_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_client_that_leaves_costs_one_burst, setup, teardown),
