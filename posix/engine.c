@@ -7,6 +7,7 @@
 #include "posix/socket.h"
 
 #define EPOLLS_MAX (1u << 16)
+#define CLOSE_LOT  64 /* engine_close_paced: fits any queue to a wire */
 
 __thread struct engine *engine_current __attribute__((tls_model("initial-exec")));
 
@@ -32,6 +33,19 @@ void engine_close_all(struct engine *e)
 {
     for (int fd = 0; (fd = fdtable_next(&e->fds, fd)) >= 0; fd++)
         file_put(e, fdtable_remove(&e->fds, fd));
+}
+
+void engine_close_paced(struct engine *e, nsec_t patience)
+{
+    nsec_t deadline = e->ops->now(e->user) + patience;
+    int fd = 0;
+    while (fd >= 0) {
+        for (unsigned n = 0; n < CLOSE_LOT && (fd = fdtable_next(&e->fds, fd)) >= 0; n++, fd++)
+            file_put(e, fdtable_remove(&e->fds, fd));
+        do
+            engine_tend(e, deadline);
+        while (worker_has_unsent(e->w) && engine_now(e) < deadline);
+    }
 }
 
 void engine_fini(struct engine *e)
@@ -93,6 +107,12 @@ void engine_idle(struct engine *e, nsec_t deadline)
         until = deadline;
     if (until > engine_now(e))
         e->ops->idle(e->user, until);
+}
+
+void engine_tend(struct engine *e, nsec_t deadline)
+{
+    if (engine_round(e) == 0)
+        engine_idle(e, deadline);
 }
 
 int engine_wait_polling(struct engine *e, const struct wait *c, nsec_t deadline)

@@ -58,12 +58,18 @@ struct engine {
 int engine_init(struct engine *e, struct worker *w, const struct engine_config *cfg);
 /* Closes every descriptor; the worker stays, with connections that are still closing. */
 void engine_close_all(struct engine *e);
+/* The same for an engine that has a wire to mind: a reset is sent at once and waits for nobody, so a million
+ * of them would be lost to a full wire. Closes in lots, each when the wires have taken what the last one had
+ * to say; after `patience` ns the rest at once. */
+void engine_close_paced(struct engine *e, nsec_t patience);
 /* As engine_close_all, and frees the memory. */
 void engine_fini(struct engine *e);
 
 /* One round: what the application has sent since the last one leaves, packets come in, timers fire,
  * readiness reaches the epolls. Returns how much was done, 0: nothing. */
 unsigned engine_round(struct engine *e);
+/* A round and, when it had nothing to do, a sleep: what a worker does without its application. */
+void engine_tend(struct engine *e, nsec_t deadline);
 /* After a round in which nothing was done. */
 void engine_idle(struct engine *e, nsec_t deadline);
 int engine_wait_polling(struct engine *e, const struct wait *c, nsec_t deadline);

@@ -13,7 +13,9 @@
 
 #include "net/net.h"
 
-/* How long closing connections may go on sending after the last fn has returned. */
+/* For so long closing minds what the wires take, */
+#define CLOSE_TIME (5 * NSEC_PER_SEC)
+/* and for so long closing connections may go on sending after the last fn has returned. */
 #define DRAIN_TIME (300 * NSEC_PER_MSEC)
 
 struct runtime runtime;
@@ -262,20 +264,13 @@ void plx_fini(void)
 
 /* ---- plx_run ---- */
 
-/* One round and, when it had nothing to do, a sleep: what a worker does without its fn. */
-static void tend(struct engine *e, nsec_t until)
-{
-    if (engine_round(e) == 0)
-        engine_idle(e, until);
-}
-
 /* Until the last fn has returned a worker goes on for the others' sake: packets come to its queue that
  * are theirs. Then what closing has left to send gets its time. */
 static void drain(struct runtime *rt, struct engine *e)
 {
-    engine_close_all(e);
+    engine_close_paced(e, CLOSE_TIME);
     while (atomic_load(&rt->running) > 0)
-        tend(e, engine_now(e) + 10 * NSEC_PER_MSEC);
+        engine_tend(e, engine_now(e) + 10 * NSEC_PER_MSEC);
     engine_round(e);
     nsec_t deadline = engine_now(e) + DRAIN_TIME;
     for (;;) {
@@ -283,7 +278,7 @@ static void drain(struct runtime *rt, struct engine *e)
         tcp_census(engine_tcp(e), &left);
         if ((left.tcbs == 0 && !worker_has_unsent(e->w)) || engine_now(e) >= deadline)
             break;
-        tend(e, deadline);
+        engine_tend(e, deadline);
     }
     engine_round(e);
 }

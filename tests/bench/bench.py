@@ -4,7 +4,7 @@
 
     scripts/bench               everything, about ten minutes
     scripts/bench --quick       shorter, one round each: about four minutes
-    scripts/bench --only instructions|bytes|rtt|pktgen|loads|hold
+    scripts/bench --only instructions|bytes|rtt|pktgen|loads|hold|avalanche
     scripts/bench --only instructions --functions     and where they go
     scripts/bench --write-docs  the tables of the last whole run into docs/performance.md
     scripts/bench gate          the suite: fails when a count has grown by more than 3 % over tests/bench/counts.json
@@ -26,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts" / "lib"), str(ROOT / "tests" / "bench")]
 
+import avalanche  # noqa: E402
 import loads  # noqa: E402
 from callgrind import Profile  # noqa: E402
 from plxdev.build import build  # noqa: E402
@@ -100,10 +101,16 @@ class Bench:
 
     # ---- memory ----
 
+    def footprint(self, kind, number):
+        return float(subprocess.check_output([str(self.bin / "bench_footprint"), kind, str(number)], text=True))
+
     def bytes(self):
+        """Of one among 100,000, which is what the gate and the budgets are about; and among fewer and more."""
         for kind, budget in FOOTPRINTS:
-            out = subprocess.check_output([str(self.bin / "bench_footprint"), kind, "100000"], text=True)
-            self.put(f"bytes_{kind}", float(out), budget)
+            self.put(f"bytes_{kind}", self.footprint(kind, 100_000), budget)
+        for kind, _ in FOOTPRINTS if self.full else ():
+            for number in (1, 1000, 1_000_000):
+                self.put(f"bytes_{kind}_of_{number}", self.footprint(kind, number))
 
     # ---- round trips ----
 
@@ -270,6 +277,10 @@ class Bench:
         self.put("hold_opened_per_second", round(result["connections"]["opened_per_second"]))
         self.put("hold_server_bytes_per_connection", round((after - before) / max(opened, 1)))
 
+    def avalanche(self):
+        for key, value in avalanche.measure(self.apps / "plx-bench", 1_000_000 if self.full else 50_000).items():
+            self.put(key, value)
+
 
 def resident(pid):
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -355,7 +366,7 @@ def write_docs(saved):
     page.write_text(text)
 
 
-PARTS = ("instructions", "bytes", "rtt", "pktgen", "loads", "hold")
+PARTS = ("instructions", "bytes", "rtt", "pktgen", "loads", "hold", "avalanche")
 
 
 def arguments():

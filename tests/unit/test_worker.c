@@ -120,12 +120,90 @@ static void what_waits_goes_when_the_link_does(void **state)
     s->close(fd);
 }
 
+/* ---- many resets at once, and a wire that takes a packet in each microsecond ---- */
+
+#define RESET 150
+
+static const struct netdev_ops *two_open; /* the wire's own */
+static nsec_t slow_took;
+
+static uint16_t takes_one(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
+{
+    if (n == 0 || now < slow_took + NSEC_PER_USEC)
+        return 0;
+    slow_took = now;
+    return two_open->tx_burst(d, queue, now, pkts, 1);
+}
+
+/* Connections with something unread: closing them resets their peers (RFC2525-2.17). */
+static void connect_with_unread(const struct sockets *s, int peer[RESET])
+{
+    for (int i = 0; i < RESET; i++) {
+        int fd[2];
+        connection_of(s, fd);
+        put(s, fd[SERVER], "?");
+        peer[i] = fd[SERVER];
+    }
+    s->settle();
+}
+
+static unsigned reset_of(const struct sockets *s, const int peer[RESET])
+{
+    char buf[8];
+    unsigned n = 0;
+    for (int i = 0; i < RESET; i++) {
+        n += get(s, peer[i], buf, sizeof(buf)) == -ECONNRESET;
+        s->close(peer[i]);
+    }
+    return n;
+}
+
+/* A program that ends resets all its connections; what a wire takes slowly is not lost to its queue. */
+static void closing_all_minds_the_wire(void **state)
+{
+    const struct sockets *s = *state;
+    struct worker *w = engine_of(CLIENT)->w;
+    struct netdev *d = w->net.netif[0].dev;
+    int peer[RESET];
+    connect_with_unread(s, peer);
+    two_open = d->ops;
+    struct netdev_ops slow = *two_open;
+    slow.tx_burst = takes_one;
+    d->ops = &slow;
+    w->net.netif[0].queued.limit = 64;
+    engine_close_paced(engine_of(CLIENT), NSEC_PER_SEC);
+    assert_int_equal(w->ctx.counters.v[CNT_DROP_TX_FULL], 0);
+    d->ops = two_open;
+    s->settle();
+    assert_int_equal(reset_of(s, peer), RESET);
+}
+
+/* A wire that takes nothing does not keep a program from ending. */
+static void closing_all_has_an_end(void **state)
+{
+    const struct sockets *s = *state;
+    struct netdev *d = engine_of(CLIENT)->w->net.netif[0].dev;
+    int peer[RESET];
+    connect_with_unread(s, peer);
+    two_open = d->ops;
+    struct netdev_ops full = *two_open;
+    full.tx_burst = takes_nothing;
+    d->ops = &full;
+    nsec_t begun = virtual_now();
+    engine_close_paced(engine_of(CLIENT), NSEC_PER_SEC);
+    assert_in_range(virtual_now() - begun, NSEC_PER_SEC, NSEC_PER_SEC + 10 * NSEC_PER_MSEC);
+    d->ops = two_open;
+    reset_of(s, peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_POLLUX(a_crowded_wire_goes_before_timers),
         ON_POLLUX(what_waits_for_the_wire_keeps_the_worker_awake),
         ON_POLLUX(what_waits_goes_when_the_link_does),
+        ON_POLLUX(closing_all_minds_the_wire),
+        ON_POLLUX(closing_all_has_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
