@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pktgen/frame.h"
 
+#include <immintrin.h>
 #include <rte_byteorder.h>
 #include <stdlib.h>
 #include <string.h>
@@ -353,6 +354,23 @@ static inline void image_copy(const struct frame_maker *k, uint8_t *restrict at,
         memcpy(at + off, image + off, FRAME_BLOCK);
 }
 
+/* The first bytes of an image, in registers. */
+struct frame_block {
+    __m128i lane[FRAME_BLOCK / 16];
+};
+
+static inline void block_load(struct frame_block *b, const uint8_t *image)
+{
+    for (unsigned i = 0; i < FRAME_BLOCK / 16; i++)
+        b->lane[i] = _mm_loadu_si128((const __m128i *)image + i);
+}
+
+static inline void block_store(const struct frame_block *b, uint8_t *at)
+{
+    for (unsigned i = 0; i < FRAME_BLOCK / 16; i++)
+        _mm_storeu_si128((__m128i *)at + i, b->lane[i]);
+}
+
 void frame_make(struct frame_maker *k, uint8_t *at, uint32_t len, uint64_t time)
 {
     uint32_t payload = len - k->headers;
@@ -368,21 +386,32 @@ void frame_make(struct frame_maker *k, uint8_t *at, uint32_t len, uint64_t time)
         put_lengths_and_checksums(k, at, len, payload_sum(k, payload));
 }
 
+/* The image carries the stamp, so that number and check are all that is left to be written behind a copy. */
 void frame_make_alike(struct frame_maker *k, struct rte_mbuf **m, int n, uint64_t time)
 {
-    uint32_t len = frame_next_size(k), headers = k->headers, seq = k->seq;
-    bool probes = carries_probe(k, len - headers);
+    uint32_t len = frame_next_size(k), at_check = k->headers + offsetof(struct probe, check);
+    bool probes = carries_probe(k, len - k->headers);
     struct probe_stamp s = {0};
+    struct frame_block first;
 
-    if (probes)
-        s = probe_stamp(k, len - headers, time);
+    if (probes) {
+        s = probe_stamp(k, len - k->headers, time);
+        probe_emit(&s, k->image + k->headers, 0);
+    }
+    block_load(&first, k->image);
     for (int i = 0; i < n; i++) {
         uint8_t *at = rte_pktmbuf_mtod(m[i], uint8_t *);
-        image_copy(k, at, len);
-        if (probes)
-            probe_emit(&s, at + headers, seq++);
+        block_store(&first, at);
+        for (uint32_t off = FRAME_BLOCK; off < len; off += FRAME_BLOCK)
+            memcpy(at + off, k->image + off, FRAME_BLOCK);
+        if (probes) {
+            const uint32_t seq = htonl(k->seq + (uint32_t)i);
+            const uint16_t check = checksum_finish(s.sum + seq);
+            memcpy(at + at_check, &check, 2);
+            memcpy(at + at_check + 2, &seq, 4);
+        }
         m[i]->data_len = (uint16_t)len;
         m[i]->pkt_len = len;
     }
-    k->seq = seq;
+    k->seq += probes ? (uint32_t)n : 0;
 }

@@ -206,13 +206,9 @@ enum inspect inspect_frame(struct inspect_known *k, const struct rte_mbuf *m, st
 }
 
 /* Of what changes in a row of probes; the same sum in one that is whole. */
-static inline uint32_t changes_sum(const uint8_t *probe)
+static inline uint16_t changes_sum(const uint8_t *probe)
 {
-    uint32_t seq = get32(probe + offsetof(struct probe, seq));
-    uint32_t sum = get16(probe + CHANGES) + (seq & 0xffff) + (seq >> 16);
-
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (sum & 0xffff) + (sum >> 16);
+    return checksum_fold((uint64_t)get16(probe + CHANGES) + get32(probe + offsetof(struct probe, seq)));
 }
 
 #define LANES (INSPECT_KNOWN / 16)
@@ -241,7 +237,8 @@ uint32_t inspect_followers(const struct inspect_known *k, struct rte_mbuf *const
 
     if (n < 2 || !known_headers(k, m[0]) || payload + CHANGES_END > INSPECT_KNOWN)
         return 0;
-    const uint32_t sum = changes_sum(first + payload), seq = ntohl(get32(first + number));
+    const uint16_t sum = changes_sum(first + payload);
+    const uint32_t seq = ntohl(get32(first + number));
     for (unsigned w = 0; w < LANES; w++) {
         head[w] = lane_load(first, w);
         mask[w] = lane_load(k->follower, w);

@@ -216,15 +216,13 @@ static void alike_frames(struct lane *l, uint64_t now)
 {
     struct lane_queue *q = &l->queue;
     int n = (int)RTE_MIN(l->remaining, (uint64_t)RUN_BURST);
-    uint32_t len = frame_next_size(&l->maker[0]);
 
     if (plx_frame_alloc(q->m, n) < 0) {
         l->counts.tx_no_mbuf++;
         return;
     }
     frame_make_alike(&l->maker[0], q->m, n, now);
-    for (int i = 0; i < n; i++)
-        q->len[i] = len;
+    q->each = frame_next_size(&l->maker[0]);
     q->n = n;
     if (l->remaining != RUN_FOREVER)
         l->remaining -= (uint64_t)n;
@@ -276,7 +274,7 @@ static void queue_record(struct lane *l, uint64_t now)
 static bool queue_send(struct lane *l, uint64_t now)
 {
     struct lane_queue *q = &l->queue;
-    uint64_t bytes = 0;
+    uint64_t bytes;
 
     queue_record(l, now);
     int n = plx_frame_send(l->run->tx_wire, q->m + q->sent, q->n - q->sent);
@@ -284,7 +282,8 @@ static bool queue_send(struct lane *l, uint64_t now)
         l->counts.tx_waits++;
         return false;
     }
-    for (int i = 0; i < n; i++)
+    bytes = (uint64_t)q->each * (uint64_t)n;
+    for (int i = 0; i < n && q->each == 0; i++)
         bytes += q->len[q->sent + i];
     if (l->started == 0)
         l->started = now;

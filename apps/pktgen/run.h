@@ -58,6 +58,7 @@ struct lane_counts {
 struct lane_queue {
     struct rte_mbuf *m[RUN_BURST];
     uint32_t len[RUN_BURST];
+    uint32_t each; /* all of them are so long, and `len` is not filled; 0: they differ */
     int n, sent;
     bool recorded; /* before the first attempt: what the wire has taken is no longer ours to read */
 };

@@ -381,6 +381,28 @@ static void alike_is_what_one_by_one_is(void **state)
     }
 }
 
+/* Numbers all over the place, each burst of another moment: every carry happens. */
+static void alike_checks_fold_whatever_they_add_up_to(void **state)
+{
+    struct rte_mbuf *m[5];
+    uint64_t time = TIME;
+
+    begin();
+    assert_int_equal(rte_pktmbuf_alloc_bulk(pool, m, 5), 0);
+    for (uint32_t i = 0; i < 60000; i++) {
+        uint32_t seq = i * 2654435761u;
+        time += i % 2 == 0 ? 999 : UINT64_C(0x100000001);
+        k.seq = seq;
+        frame_make_alike(&k, m, 5, time);
+        k.seq = seq;
+        for (unsigned n = 0; n < 5; n++) {
+            frame_make(&k, at, 64, time);
+            assert_memory_equal(rte_pktmbuf_mtod(m[n], void *), at, 64);
+        }
+    }
+    rte_pktmbuf_free_bulk(m, 5);
+}
+
 /* Whatever has been seen before, a frame is judged as if it were the first. */
 static void what_is_known_changes_no_verdict(void **state)
 {
@@ -441,6 +463,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_reflected_goes_back_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_is_looked_at_safely, setup, teardown),
         cmocka_unit_test_setup_teardown(alike_is_what_one_by_one_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(alike_checks_fold_whatever_they_add_up_to, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_known_changes_no_verdict, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_frame_is_no_probe, setup, teardown),
     };
