@@ -63,6 +63,33 @@ bool app_number(const char *text, uint32_t min, uint32_t max, uint32_t *out)
     return true;
 }
 
+bool app_ports(const char *text, struct app_ports *out)
+{
+    char copy[16];
+    uint32_t first, last;
+
+    if (strlen(text) >= sizeof(copy))
+        return false;
+    strcpy(copy, text);
+    char *dash = strchr(copy, '-');
+    if (dash != NULL)
+        *dash = '\0';
+    if (!app_number(copy, 1, 65535, &first) || !app_number(dash != NULL ? dash + 1 : copy, 1, 65535, &last) ||
+        first > last)
+        return false;
+    *out = (struct app_ports){(uint16_t)first, (uint16_t)last};
+    return true;
+}
+
+const char *app_ports_text(struct app_ports ports, char buf[16])
+{
+    if (ports.first == ports.last)
+        snprintf(buf, 16, "%u", ports.first);
+    else
+        snprintf(buf, 16, "%u to %u", ports.first, ports.last);
+    return buf;
+}
+
 /* ---- help ---- */
 
 static void print_lines(const char *text, int indent)
@@ -181,6 +208,11 @@ static int option_set(const struct app *app, const struct app_option *o, const c
         if (!app_number(value, o->min, o->max, o->out))
             return app_usage_error(app, "%s %s: %s must be a number from %u to %u", as, value, o->value,
                                    o->min, o->max);
+        return 0;
+    case APP_PORTS:
+        if (!app_ports(value, o->out))
+            return app_usage_error(app, "%s %s: must be a port from 1 to 65535, or a range such as 7000-7015",
+                                   as, value);
         return 0;
     case APP_TEXT:
         if (*value == '\0')

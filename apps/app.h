@@ -14,6 +14,12 @@ enum app_type {
     APP_NUMBER, /* uint32_t: decimal, min to max */
     APP_TEXT,   /* const char *: not empty, borrowed from argv */
     APP_CHOICE, /* uint32_t: index of the word in choices */
+    APP_PORTS,  /* struct app_ports: "7" or "7000-7015" */
+};
+
+/* One port or a range of them; first 0: none. */
+struct app_ports {
+    uint16_t first, last;
 };
 
 struct app_option {
@@ -68,6 +74,10 @@ int app_failed(const struct app *app, const char *fmt, ...) __attribute__((forma
 
 /* Decimal digits only, no sign, no blanks, min to max. */
 bool app_number(const char *text, uint32_t min, uint32_t max, uint32_t *out);
+/* One port from 1 to 65535, or a range such as 7000-7015. */
+bool app_ports(const char *text, struct app_ports *out);
+/* "7" or "7000 to 7015" into buf, which is returned. */
+const char *app_ports_text(struct app_ports ports, char buf[16]);
 /* "1.5 MiB" into buf, which is returned. */
 const char *app_bytes(uint64_t n, char buf[32]);
 /* Nanoseconds of the monotonic clock. */

@@ -23,10 +23,6 @@ enum direction { STREAM_UP, STREAM_DOWN, STREAM_BOTH };
 enum arrival { ARRIVAL_EVEN, ARRIVAL_POISSON };
 enum closing { CLOSE_FIN, CLOSE_RESET };
 
-struct port_range {
-    uint16_t first, last; /* 0: none */
-};
-
 struct hosts {
     struct in_addr addr[HOSTS_MAX];
     uint32_t n;
@@ -37,7 +33,7 @@ struct bench_config {
     const struct calls *calls;
     enum mode mode;
     struct hosts targets, sources; /* no sources: the stack chooses */
-    struct port_range ports;
+    struct app_ports ports;
     uint32_t connections, pipeline;
     uint32_t size, response; /* bytes of a request, of its answer */
     bool verify;             /* the answer has to be the request again */

@@ -21,7 +21,7 @@ struct bench_config config = {
     .calls = &calls_pollux, .connections = 1, .pipeline = 1, .duration_s = 10, .warmup_s = 1};
 
 static uint32_t backend, workers = 1;
-static const char *sources, *stall, *paths_file, *serve_ports[SERVICES];
+static const char *sources, *stall, *paths_file;
 static bool no_verify;
 static char host_header[64], *files[2];
 
@@ -76,13 +76,13 @@ static const struct app_option options[] = {
     {0, "append", NULL, "--json: add it to the file as one line, for compare", APP_FLAG, &config.append, 0, 0,
      NULL},
     {'q', "quiet", NULL, "no progress on the terminal", APP_FLAG, &config.quiet, 0, 0, NULL},
-    {0, "rr", "PORTS", "serve: requests and answers", APP_TEXT, &serve_ports[SERVICE_RR], 0, 0, NULL},
-    {0, "stream", "PORTS", "serve: send without end, and drop what comes", APP_TEXT,
-     &serve_ports[SERVICE_STREAM], 0, 0, NULL},
-    {0, "sink", "PORTS", "serve: drop what comes", APP_TEXT, &serve_ports[SERVICE_SINK], 0, 0, NULL},
-    {0, "http", "PORTS", "serve: the same page for each GET", APP_TEXT, &serve_ports[SERVICE_HTTP], 0, 0,
-     NULL},
-    {0, "udp", "PORTS", "serve: datagrams go back", APP_TEXT, &serve_ports[SERVICE_UDP], 0, 0, NULL},
+    {0, "rr", "PORTS", "serve: requests and answers", APP_PORTS, &serve_config.ports[SERVICE_RR], 0, 0, NULL},
+    {0, "stream", "PORTS", "serve: send without end, and drop what comes", APP_PORTS,
+     &serve_config.ports[SERVICE_STREAM], 0, 0, NULL},
+    {0, "sink", "PORTS", "serve: drop what comes", APP_PORTS, &serve_config.ports[SERVICE_SINK], 0, 0, NULL},
+    {0, "http", "PORTS", "serve: the same page for each GET", APP_PORTS, &serve_config.ports[SERVICE_HTTP], 0,
+     0, NULL},
+    {0, "udp", "PORTS", "serve: datagrams go back", APP_PORTS, &serve_config.ports[SERVICE_UDP], 0, 0, NULL},
     {0, "backlog", "N", "serve: finished connections that may wait (default 4096)", APP_NUMBER,
      &serve_config.backlog, 1, 65535, NULL},
     {0, "keepalive", NULL, "serve: SO_KEEPALIVE, so that connections of peers that have vanished end",
@@ -140,26 +140,6 @@ static const struct app app = {
 };
 
 /* ---- values ---- */
-
-static int ports_read(const char *as, const char *text, struct port_range *out)
-{
-    char copy[32];
-    uint32_t first, last;
-
-    if (strlen(text) < sizeof(copy)) {
-        strcpy(copy, text);
-        char *dash = strchr(copy, '-');
-        if (dash != NULL)
-            *dash = '\0';
-        if (app_number(copy, 1, 65535, &first) &&
-            app_number(dash != NULL ? dash + 1 : copy, 1, 65535, &last) && first <= last) {
-            *out = (struct port_range){(uint16_t)first, (uint16_t)last};
-            return 0;
-        }
-    }
-    return app_usage_error(&app, "%s %s: must be a port from 1 to 65535, or a range such as 7000-7015", as,
-                           text);
-}
 
 static int hosts_read(const char *as, const char *text, struct hosts *out)
 {
@@ -237,18 +217,10 @@ static int serve_check(void)
 {
     bool any = false;
 
-    for (int k = 0; k < SERVICES; k++) {
-        char as[16];
-        if (serve_ports[k] == NULL)
-            continue;
-        snprintf(as, sizeof(as), "--%s", service_name[k]);
-        int rc = ports_read(as, serve_ports[k], &serve_config.ports[k]);
-        if (rc != 0)
-            return rc;
-        any = true;
-    }
+    for (int k = 0; k < SERVICES; k++)
+        any |= serve_config.ports[k].first != 0;
     if (!any)
-        serve_config.ports[SERVICE_RR] = serve_config.ports[SERVICE_UDP] = (struct port_range){7, 7};
+        serve_config.ports[SERVICE_RR] = serve_config.ports[SERVICE_UDP] = (struct app_ports){7, 7};
     serve_config.size = config.size;
     serve_config.response = config.response != 0 ? config.response
                             : config.size != 0   ? config.size
@@ -259,7 +231,7 @@ static int serve_check(void)
 static int serve_options_unused(void)
 {
     for (int k = 0; k < SERVICES; k++)
-        if (serve_ports[k] != NULL)
+        if (serve_config.ports[k].first != 0)
             return app_usage_error(&app, "--%s: only of serve", service_name[k]);
     return stall != NULL ? app_usage_error(&app, "--stall: only of serve") : 0;
 }
@@ -327,8 +299,9 @@ static int load_check(int n, char **words)
                                                       : "two operands, HOST and PORT");
     if (rc == 0)
         rc = hosts_read("HOST", words[0], &config.targets);
-    if (rc == 0)
-        rc = ports_read("PORT", words[1], &config.ports);
+    if (rc == 0 && !app_ports(words[1], &config.ports))
+        rc = app_usage_error(&app, "PORT %s: must be a port from 1 to 65535, or a range such as 7000-7015",
+                             words[1]);
     for (int i = 2; rc == 0 && i < n; i++)
         rc = path_add(words[i]);
     if (rc == 0 && paths_file != NULL)

@@ -112,13 +112,11 @@ static void print_latency(FILE *out, const char *name, const struct histogram *h
 
 static void print_head(const struct result *r, FILE *out)
 {
-    char target[INET_ADDRSTRLEN];
+    char target[INET_ADDRSTRLEN], ports[16];
 
     inet_ntop(AF_INET, &config.targets.addr[0], target, sizeof(target));
-    fprintf(out, "plx-bench %s: %s%s port %u", mode_name[config.mode], target,
-            config.targets.n > 1 ? " and others" : "", config.ports.first);
-    if (config.ports.last != config.ports.first)
-        fprintf(out, " to %u", config.ports.last);
+    fprintf(out, "plx-bench %s: %s%s port %s", mode_name[config.mode], target,
+            config.targets.n > 1 ? " and others" : "", app_ports_text(config.ports, ports));
     fprintf(out, ", %s stack, %u connection%s", config.calls->name, config.connections,
             config.connections == 1 ? "" : "s");
     if (config.mode != MODE_STREAM && config.mode != MODE_HTTP)

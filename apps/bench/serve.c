@@ -360,7 +360,7 @@ static int server_open(struct server *s)
     if (s->epoll < 0 || s->buffer == NULL || answers_make(s) != 0)
         return app_failed(config.app, "cannot start: %s", strerror(errno));
     for (int k = 0; k < SERVICES; k++) {
-        const struct port_range *p = &serve_config.ports[k];
+        const struct app_ports *p = &serve_config.ports[k];
         for (uint32_t port = p->first; p->first != 0 && port <= p->last; port++)
             if (port_open(s, k, port) != 0)
                 return APP_FAILED;
@@ -371,20 +371,19 @@ static int server_open(struct server *s)
 static void ready(void)
 {
     const char *comma = "";
+    char ports[16];
 
     if (!app_all_ready())
         return;
     printf("plx: ready, serving ");
     for (int k = 0; k < SERVICES; k++) {
-        const struct port_range *p = &serve_config.ports[k];
+        const struct app_ports *p = &serve_config.ports[k];
         if (p->first == 0)
             continue;
-        printf("%s%s on port %u", comma, service_name[k], p->first);
-        if (p->last != p->first)
-            printf(" to %u", p->last);
+        printf("%s%s on port %s", comma, service_name[k], app_ports_text(*p, ports));
         comma = ", ";
     }
-    printf(" with the %s's stack\n", calls()->name);
+    printf(" on the %s stack\n", calls()->name);
     fflush(stdout);
 }
 

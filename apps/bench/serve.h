@@ -8,7 +8,7 @@
 enum service { SERVICE_RR, SERVICE_STREAM, SERVICE_SINK, SERVICE_HTTP, SERVICE_UDP, SERVICES };
 
 struct serve_config {
-    struct port_range ports[SERVICES];
+    struct app_ports ports[SERVICES];
     uint32_t size, response; /* rr: size 0: whatever comes goes back. http: bytes of a body */
     uint32_t backlog;
     bool keepalive, verbose;

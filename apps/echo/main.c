@@ -17,14 +17,14 @@ static uint32_t mode = MODE_EPOLL;
 static struct server *servers; /* one per worker */
 
 static const struct app_option options[] = {
-    {0, "tcp", "PORT", "echo over TCP (RFC 862)", APP_NUMBER, &config.tcp_port[SERVICE_ECHO], 1, 65535, NULL},
-    {0, "udp", "PORT", "echo over UDP (RFC 862)", APP_NUMBER, &config.udp_port, 1, 65535, NULL},
-    {0, "discard", "PORT", "take bytes and forget them (RFC 863)", APP_NUMBER,
-     &config.tcp_port[SERVICE_DISCARD], 1, 65535, NULL},
-    {0, "daytime", "PORT", "send the time in one line and close first (RFC 867)", APP_NUMBER,
-     &config.tcp_port[SERVICE_DAYTIME], 1, 65535, NULL},
-    {0, "chargen", "PORT", "send characters until the peer has had enough (RFC 864)", APP_NUMBER,
-     &config.tcp_port[SERVICE_CHARGEN], 1, 65535, NULL},
+    {0, "tcp", "PORTS", "echo over TCP (RFC 862)", APP_PORTS, &config.tcp[SERVICE_ECHO], 0, 0, NULL},
+    {0, "udp", "PORTS", "echo over UDP (RFC 862)", APP_PORTS, &config.udp, 0, 0, NULL},
+    {0, "discard", "PORTS", "take bytes and forget them (RFC 863)", APP_PORTS, &config.tcp[SERVICE_DISCARD],
+     0, 0, NULL},
+    {0, "daytime", "PORTS", "send the time in one line and close first (RFC 867)", APP_PORTS,
+     &config.tcp[SERVICE_DAYTIME], 0, 0, NULL},
+    {0, "chargen", "PORTS", "send characters until the peer has had enough (RFC 864)", APP_PORTS,
+     &config.tcp[SERVICE_CHARGEN], 0, 0, NULL},
     {0, "backlog", "N", "finished connections that may wait for accept (default 4096)", APP_NUMBER,
      &config.backlog, 1, 65535, NULL},
     {0, "mode", "MODE", "how it is written: epoll, one event loop per worker (default)", APP_CHOICE, &mode, 0,
@@ -35,11 +35,12 @@ static const struct app_option options[] = {
 static const struct app app = {
     .name = "plx-echo",
     .does = "echo, discard, daytime and chargen servers on Pollux",
-    .synopsis = "--dev WIRE --ip ADDR/PREFIX [--tcp PORT] [--udp PORT] [--discard PORT]\n"
-                "         [--daytime PORT] [--chargen PORT] [--mode epoll]",
+    .synopsis = "--dev WIRE --ip ADDR/PREFIX [--tcp PORTS] [--udp PORTS] [--discard PORTS]\n"
+                "         [--daytime PORTS] [--chargen PORTS] [--mode epoll]",
     .about = "Serves on its own TCP/IP stack, beside the kernel's. Without any port it serves echo on\n"
-             "TCP and UDP port 7. When the wire and all sockets are up it prints one line that starts\n"
-             "with \"plx: ready\". SIGINT and SIGTERM end it; it then says what it has done.",
+             "TCP and UDP port 7. PORTS is a port, or a range such as 7000-7015. When the wire and all\n"
+             "sockets are up it prints one line that starts with \"plx: ready\". SIGINT and SIGTERM end\n"
+             "it; it then says what it has done.",
     .options = options,
     .notes =
         "Examples\n"
@@ -55,23 +56,27 @@ static const struct app app = {
     .wires = true,
 };
 
+static bool ports_overlap(const struct app_ports *a, const struct app_ports *b)
+{
+    return a->first != 0 && b->first != 0 && a->first <= b->last && b->first <= a->last;
+}
+
 static int ports_check(void)
 {
     static const char *const name[SERVICES] = {"--tcp", "--discard", "--daytime", "--chargen"};
-    bool any = config.udp_port != 0;
+    bool any = config.udp.first != 0;
+    char text[16];
 
     for (int i = 0; i < SERVICES; i++) {
-        any |= config.tcp_port[i] != 0;
-        for (int j = 0; j < i && config.tcp_port[i] != 0; j++)
-            if (config.tcp_port[i] == config.tcp_port[j])
+        any |= config.tcp[i].first != 0;
+        for (int j = 0; j < i; j++)
+            if (ports_overlap(&config.tcp[i], &config.tcp[j]))
                 return app_usage_error(&app,
-                                       "%s %u: this TCP port is in use by %s; each service needs its own",
-                                       name[i], config.tcp_port[i], name[j]);
+                                       "%s %s: this TCP port is in use by %s; each service needs its own",
+                                       name[i], app_ports_text(config.tcp[i], text), name[j]);
     }
-    if (!any) {
-        config.tcp_port[SERVICE_ECHO] = 7;
-        config.udp_port = 7;
-    }
+    if (!any)
+        config.tcp[SERVICE_ECHO] = config.udp = (struct app_ports){7, 7};
     return 0;
 }
 
@@ -80,17 +85,18 @@ static void ready(void)
 {
     static const char *const name[SERVICES] = {"echo", "discard", "daytime", "chargen"};
     const char *comma = "";
+    char text[16];
 
     if (!app_all_ready())
         return;
     printf("plx: ready, serving ");
     for (int i = 0; i < SERVICES; i++)
-        if (config.tcp_port[i] != 0) {
-            printf("%s%s on TCP port %u", comma, name[i], config.tcp_port[i]);
+        if (config.tcp[i].first != 0) {
+            printf("%s%s on TCP port %s", comma, name[i], app_ports_text(config.tcp[i], text));
             comma = ", ";
         }
-    if (config.udp_port != 0)
-        printf("%secho on UDP port %u", comma, config.udp_port);
+    if (config.udp.first != 0)
+        printf("%secho on UDP port %s", comma, app_ports_text(config.udp, text));
     printf(" with %d worker%s\n", plx_workers(), plx_workers() == 1 ? "" : "s");
     fflush(stdout);
 }

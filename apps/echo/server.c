@@ -56,9 +56,8 @@ static void listeners_pause(struct server *s, bool paused)
     if (s->listeners_paused == paused)
         return;
     s->listeners_paused = paused;
-    for (int i = 0; i < SERVICES; i++)
-        if (s->listener[i] >= 0)
-            server_rewatch(s, s->listener[i], paused ? 0 : EPOLLIN);
+    for (int i = 0; i < s->n_listeners; i++)
+        server_rewatch(s, s->listener[i], paused ? 0 : EPOLLIN);
 }
 
 void server_close(struct server *s, int fd)
@@ -92,10 +91,10 @@ static void listener_event(struct server *s, int fd)
     }
 }
 
-static int listener_open(struct server *s, enum service service)
+static int listener_open(struct server *s, enum service service, uint16_t port)
 {
     const struct echo_config *cfg = s->cfg;
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(cfg->tcp_port[service])};
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
     int one = 1;
     int fd = plx_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
@@ -103,35 +102,44 @@ static int listener_open(struct server *s, enum service service)
         plx_bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || plx_listen(fd, (int)cfg->backlog) < 0 ||
         server_watch(s, fd, SOCK_LISTENER, service, EPOLLIN) < 0)
         return app_failed(cfg->app, "%s %u: cannot listen on this TCP port: %s", service_option[service],
-                          cfg->tcp_port[service], strerror(errno));
-    s->listener[service] = fd;
+                          port, strerror(errno));
+    s->listener[s->n_listeners++] = fd;
     return APP_OK;
 }
 
-static int udp_open(struct server *s)
+static int udp_open(struct server *s, uint16_t port)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(s->cfg->udp_port)};
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
     int fd = plx_socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 
     /* Not with SO_REUSEADDR: for UDP that would let two servers share the port. */
     if (fd < 0 || plx_bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
         server_watch(s, fd, SOCK_UDP_ECHO, SERVICE_ECHO, EPOLLIN) < 0)
-        return app_failed(s->cfg->app, "--udp %u: cannot bind this UDP port: %s", s->cfg->udp_port,
-                          strerror(errno));
+        return app_failed(s->cfg->app, "--udp %u: cannot bind this UDP port: %s", port, strerror(errno));
     return APP_OK;
 }
 
 static int server_open(struct server *s)
 {
+    const struct app_ports *udp = &s->cfg->udp;
+    size_t listeners = 1;
+
+    for (int i = 0; i < SERVICES; i++)
+        listeners += (size_t)(s->cfg->tcp[i].last - s->cfg->tcp[i].first) + 1;
+    s->listener = malloc(listeners * sizeof(*s->listener));
     s->scratch = malloc(SCRATCH_SIZE);
     s->epoll = plx_epoll_create1(0);
-    if (s->scratch == NULL || s->epoll < 0)
+    if (s->listener == NULL || s->scratch == NULL || s->epoll < 0)
         return app_failed(s->cfg->app, "cannot start: %s", strerror(errno));
-    for (int i = 0; i < SERVICES; i++)
-        if (s->cfg->tcp_port[i] != 0 && listener_open(s, i) != APP_OK)
+    for (int i = 0; i < SERVICES; i++) {
+        const struct app_ports *p = &s->cfg->tcp[i];
+        for (uint32_t port = p->first; port != 0 && port <= p->last; port++)
+            if (listener_open(s, i, (uint16_t)port) != APP_OK)
+                return APP_FAILED;
+    }
+    for (uint32_t port = udp->first; port != 0 && port <= udp->last; port++)
+        if (udp_open(s, (uint16_t)port) != APP_OK)
             return APP_FAILED;
-    if (s->cfg->udp_port != 0)
-        return udp_open(s);
     return APP_OK;
 }
 
@@ -165,9 +173,6 @@ static void server_loop(struct server *s)
 int server_run(struct server *s, const struct echo_config *cfg, void (*ready)(void))
 {
     *s = (struct server){.cfg = cfg, .epoll = -1};
-    for (int i = 0; i < SERVICES; i++)
-        s->listener[i] = -1;
-
     int rc = server_open(s);
     if (rc == APP_OK) {
         ready();
@@ -178,5 +183,6 @@ int server_run(struct server *s, const struct echo_config *cfg, void (*ready)(vo
         stream_free(&s->socks[fd]);
     free(s->socks);
     free(s->scratch);
+    free(s->listener);
     return rc;
 }

@@ -13,8 +13,8 @@ enum service { SERVICE_ECHO, SERVICE_DISCARD, SERVICE_DAYTIME, SERVICE_CHARGEN, 
 
 struct echo_config {
     const struct app *app;
-    uint32_t tcp_port[SERVICES]; /* 0: not served */
-    uint32_t udp_port;           /* echo; 0: not served */
+    struct app_ports tcp[SERVICES]; /* none: not served */
+    struct app_ports udp;           /* echo */
     uint32_t backlog;
 };
 
@@ -41,7 +41,8 @@ struct server {
     struct sock *socks;
     int n_socks;
     int epoll;
-    int listener[SERVICES];
+    int *listener; /* TCP's, of all services */
+    int n_listeners;
     bool listeners_paused; /* out of descriptors: until one is free again */
     uint32_t open;         /* connections */
     char *scratch;         /* SCRATCH_SIZE bytes, for whatever is passing through */

@@ -50,6 +50,8 @@ WRONG = [
     ([*TAP, *IP, "--tcp", "0"], 2, ["--tcp", "0", "65535"]),
     ([*TAP, *IP, "--tcp", "seven"], 2, ["--tcp", "seven", "65535"]),
     ([*TAP, *IP, "--tcp", "-7"], 2, ["--tcp", "-7", "65535"]),
+    ([*TAP, *IP, "--tcp", "9-7"], 2, ["--tcp", "9-7", "7000-7015"]),
+    ([*TAP, *IP, "--tcp", "7-9", "--discard", "9-12"], 2, ["--discard", "9 to 12", "in use", "--tcp"]),
     ([*TAP, *IP, "--tcp", "7", "--discard", "7"], 2, ["--discard", "7", "in use", "--tcp"]),
     ([*TAP, *IP, "--mode", "fibers"], 2, ["--mode", "fibers", "epoll"]),
     ([*TAP, *IP, "--no-such-option"], 2, ["--no-such-option"]),

@@ -36,6 +36,30 @@ def daytime(world):
     check(time_waits() == "", f"the kernel holds TIME-WAITs, so it closed first:\n{time_waits()}")
 
 
+@case("service/ranges")
+def ranges(world):
+    """a service on each port of a range, and on none beside it"""
+    world.echo(words=["--tcp", "7000-7009", "--udp", "7000-7001", "--daytime", "7010-7011"])
+    for port in range(7000, 7010):
+        with traffic.connect(port) as sock:
+            sock.sendall(b"?")
+            check(sock.recv(10) == b"?", f"TCP port {port} does not echo")
+    for port in (7010, 7011):
+        with traffic.connect(port) as sock:
+            check(read_all(sock).endswith(b"-UTC\r\n"), f"no daytime on port {port}")
+    for port in (7000, 7001):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(5)
+            sock.sendto(b"?", (PLX, port))
+            check(sock.recv(10) == b"?", f"UDP port {port} does not echo")
+    for port in (6999, 7012):
+        try:
+            traffic.connect(port).close()
+            check(False, f"TCP port {port} is open")
+        except ConnectionRefusedError:
+            pass
+
+
 @case("service/chargen")
 def chargen(world):
     """72 characters a line, each line one further, until the peer has had enough"""
