@@ -36,7 +36,11 @@ PLX_BEGIN_DECLS
  * Returns 0, or -1 with errno: after a wrong option or value EINVAL; when the environment refuses
  * (device missing, no permission, no memory) ENODEV, ENOENT, EACCES, EPERM, EBUSY, ENOMEM or what
  * the system said, never EINVAL. Then one message has been printed to stderr that names option and
- * value, says what is allowed or what was looked for, and nothing is left to clean up. */
+ * value, says what is allowed or what was looked for, and nothing is left to clean up.
+ *
+ * With a memif among the wires it takes over SIGSEGV and SIGBUS: a fault of the driver's ends the burst that
+ * was in the rings of a peer that has left. All others go to the handlers that were there before; a program
+ * that has some installs them before this call. */
 PLX_API int plx_init(int *argc, char **argv);
 
 /* The exit status for an errno of plx_init: 2 (usage) for EINVAL, else 1. */

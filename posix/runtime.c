@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "net/net.h"
+#include "posix/guard.h"
 
 /* For so long closing minds what the wires take, */
 #define CLOSE_TIME (5 * NSEC_PER_SEC)
@@ -76,6 +77,7 @@ static int open_wires(struct runtime *rt, const uint8_t rss_key[STEER_KEY_BYTES]
         .tun = &o->tun,
         .eal_args = o->eal[0] != '\0' ? o->eal : NULL,
         .rss_key = o->workers > 1 ? rss_key : NULL,
+        .guard = &guard,
     };
     int err = 0;
     for (int i = 0; i < o->n_devs; i++) {

@@ -18,6 +18,8 @@ static const struct {
      offsetof(struct netdev_stats, rx_no_mbuf)},
     {"drop.wire.rx_errors", "cut, damaged or too large", offsetof(struct netdev_stats, rx_errors)},
     {"drop.wire.tx_errors", "refused below after we sent", offsetof(struct netdev_stats, tx_errors)},
+    {"drop.wire.cut_off", "bursts in whose middle the other side left",
+     offsetof(struct netdev_stats, cut_off)},
 };
 
 #define N_WIRE_COUNTERS (sizeof(wire_counters) / sizeof(wire_counters[0]))

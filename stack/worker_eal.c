@@ -275,11 +275,22 @@ static void *eal_thread(void *arg)
     return NULL;
 }
 
+/* Blocks what is sent to the process. What a thread raises by what it does stays its own: blocked, it would
+ * end the process whoever handles it. */
+static void signals_block(sigset_t *old)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    sigset_t sent;
+    sigfillset(&sent);
+    for (unsigned i = 0; i < RTE_DIM(own); i++)
+        sigdelset(&sent, own[i]);
+    pthread_sigmask(SIG_SETMASK, &sent, old);
+}
+
 int worker_eal_thread(pthread_t *t, void *(*fn)(void *), void *arg)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    sigset_t old;
+    signals_block(&old);
     int rc = pthread_create(t, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc;
@@ -359,6 +370,7 @@ static int devs_open_all(struct worker_eal *we, char *why, size_t size)
             .tun = we->cfg.tun,
             .impair = d->impair,
             .rss_key = we->cfg.rss_key,
+            .guard = we->cfg.guard,
         };
         int err;
         memcpy(cfg.mac, d->mac, sizeof(cfg.mac));
@@ -375,9 +387,8 @@ static int devs_open_all(struct worker_eal *we, char *why, size_t size)
 /* Drivers start threads, which inherit that no signal is for them. */
 static int devs_open(struct worker_eal *we, char *why, size_t size)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    sigset_t old;
+    signals_block(&old);
     int rc = devs_open_all(we, why, size);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc;

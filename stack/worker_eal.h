@@ -30,9 +30,10 @@ struct worker_eal_config {
     struct worker_eal_dev dev[WORKER_EAL_DEVS];
     uint16_t n_devs;
     uint16_t n_workers;
-    const struct tunables *tun; /* borrowed until destroyed */
-    const char *eal_args;       /* --eal, appended raw; NULL */
-    const uint8_t *rss_key;     /* STEER_KEY_BYTES (base/steer.h); NULL: the devices' own */
+    const struct tunables *tun;       /* borrowed until destroyed */
+    const char *eal_args;             /* --eal, appended raw; NULL */
+    const uint8_t *rss_key;           /* STEER_KEY_BYTES (base/steer.h); NULL: the devices' own */
+    const struct netdev_guard *guard; /* as in netdev_config */
 };
 
 struct worker_eal;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pktgen/guard.h"
 #include "pktgen/run.h"
 
 #define SOURCES      65536
@@ -179,34 +178,13 @@ static void burst_in(struct lane *l, unsigned wire, struct rte_mbuf **pkts, int 
     }
 }
 
-/* The client of a memif that we serve may leave at any moment. A fault straight after another one is not its
- * leaving, and is not caught. */
-static __rte_noinline int burst_recv_guarded(struct lane *l, unsigned wire, struct rte_mbuf **pkts)
-{
-    if (guard_enter() != 0) {
-        l->cut_off = true;
-        return 0;
-    }
-    int n = plx_frame_recv(wire, pkts, RUN_BURST);
-    guard_leave();
-    return n;
-}
-
-static inline int burst_recv(struct lane *l, unsigned wire, struct rte_mbuf **pkts)
-{
-    if (l->run->may_vanish[wire] && !l->cut_off)
-        return burst_recv_guarded(l, wire, pkts);
-    l->cut_off = false;
-    return plx_frame_recv(wire, pkts, RUN_BURST);
-}
-
 bool lane_rx_turn(struct lane *l)
 {
     struct rte_mbuf *pkts[RUN_BURST];
     bool any = false;
 
     for (int w = 0; w < l->run->n_wires; w++) {
-        int n = burst_recv(l, (unsigned)w, pkts);
+        int n = plx_frame_recv((unsigned)w, pkts, RUN_BURST);
         if (n <= 0)
             continue;
         any = true;

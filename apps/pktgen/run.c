@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pktgen/guard.h"
-
 #define ROUND_EVERY 10000u   /* ns: timers and links are looked after so often under load */
 #define START_AHEAD 2000000u /* ns between going and the first frame: lanes get ready in it */
 #define SLEEP_LEAST 200000u  /* ns: a shorter pause is not worth sleeping in */
@@ -47,12 +45,6 @@ static int wires_find(struct run *r)
 {
     while (r->n_wires < RUN_WIRES && plx_wire((unsigned)r->n_wires, &r->wire[r->n_wires]) == 0)
         r->n_wires++;
-    for (int i = 0; i < r->n_wires; i++) {
-        const char *name = r->wire[i].name, *comma = strrchr(name, ',');
-        r->may_vanish[i] = strncmp(name, "memif:", 6) == 0 && comma != NULL && strcmp(comma, ",server") == 0;
-        if (r->may_vanish[i])
-            guard_install();
-    }
     for (int i = 0; i < r->n_wires; i++)
         if (!r->wire[i].ether)
             return app_failed(r->cfg->app, "--dev %s: has no Ethernet headers, which plx-pktgen needs",

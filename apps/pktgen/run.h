@@ -86,7 +86,6 @@ struct lane {
     uint64_t held_due;
     uint8_t *scratch; /* a frame larger than a buffer */
     struct inspect_known known;
-    bool cut_off; /* the latest burst was, in the middle */
     uint32_t n_tracks;
     struct track **track_of;         /* by source */
     struct track *track[RUN_TRACKS]; /* in the order they came */
@@ -102,9 +101,8 @@ struct run {
     unsigned tx_wire;
     int n_wires;
     struct plx_wire wire[RUN_WIRES];
-    bool may_vanish[RUN_WIRES]; /* its memory, while it is read: a memif that we serve */
-    struct rate rate;           /* in frames or bits */
-    uint16_t source;            /* of the first lane's first stream */
+    struct rate rate; /* in frames or bits */
+    uint16_t source;  /* of the first lane's first stream */
     uint16_t n_sources;
     uint8_t *schedule; /* which stream has its turn */
     uint32_t n_schedule;

@@ -8,6 +8,7 @@
 #include <plx_run.h>
 
 #include "netdev/impair.h"
+#include "posix/guard.h"
 
 #define WIRE_BURST    32
 #define WIRE_LINK_GAP (250 * NSEC_PER_MSEC)
@@ -15,8 +16,11 @@
 int wire_open(struct wire *w, const struct options *o, char *why, size_t size)
 {
     struct tunables tun = o->tun;
-    struct worker_eal_config cfg = {
-        .n_devs = WIRE_ENDS, .n_workers = 1, .tun = &o->tun, .eal_args = o->eal[0] != '\0' ? o->eal : NULL};
+    struct worker_eal_config cfg = {.n_devs = WIRE_ENDS,
+                                    .n_workers = 1,
+                                    .tun = &o->tun,
+                                    .eal_args = o->eal[0] != '\0' ? o->eal : NULL,
+                                    .guard = &guard};
     int err = 0;
 
     /* What one end offers the other may lack, and a cable carries bytes: no checksum left to fill, no

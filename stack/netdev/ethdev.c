@@ -21,6 +21,20 @@ static inline struct ethdev *ethdev_of(struct netdev *d)
 
 /* ---- packets ---- */
 
+static inline uint16_t driver_rx(struct ethdev *e, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+    if (unlikely(e->guard != NULL))
+        return ethdev_rx_guarded(e, queue, pkts, n);
+    return rte_eth_rx_burst(e->port, queue, pkts, n);
+}
+
+static inline uint16_t driver_tx(struct ethdev *e, uint16_t queue, struct rte_mbuf **pkts, uint16_t n)
+{
+    if (unlikely(e->guard != NULL))
+        return ethdev_tx_guarded(e, queue, pkts, n);
+    return rte_eth_tx_burst(e->port, queue, pkts, n);
+}
+
 static uint16_t ethdev_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts,
                                 uint16_t n)
 {
@@ -32,7 +46,7 @@ static uint16_t ethdev_rx_burst(struct netdev *d, uint16_t queue, nsec_t now, st
         pkts[got++] = q->stash;
         q->stash = NULL;
     }
-    got = (uint16_t)(got + rte_eth_rx_burst(e->port, queue, pkts + got, (uint16_t)(n - got)));
+    got = (uint16_t)(got + driver_rx(e, queue, pkts + got, (uint16_t)(n - got)));
     if (e->none_is_good)
         for (uint16_t i = 0; i < got; i++)
             if ((pkts[i]->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_NONE)
@@ -69,7 +83,7 @@ static uint16_t ethdev_tx_burst(struct netdev *d, uint16_t queue, nsec_t now, st
 
     while (done < n) {
         uint16_t ready = tx_prepare(e, queue, pkts + done, (uint16_t)(n - done));
-        uint16_t sent = rte_eth_tx_burst(e->port, queue, pkts + done, ready);
+        uint16_t sent = driver_tx(e, queue, pkts + done, ready);
         done = (uint16_t)(done + sent);
         if (sent < ready)
             break;
@@ -118,7 +132,7 @@ static bool ethdev_arm(struct netdev *d, uint16_t queue)
         return false;
     q->armed = true;
     /* What came before the interrupt was armed does not raise one. */
-    if (q->stash == NULL && rte_eth_rx_burst(e->port, queue, &q->stash, 1) == 0)
+    if (q->stash == NULL && driver_rx(e, queue, &q->stash, 1) == 0)
         q->stash = NULL;
     return q->stash == NULL;
 }
@@ -136,7 +150,7 @@ static void ethdev_disarm(struct netdev *d, uint16_t queue)
     (void)rte_eth_dev_rx_intr_disable(e->port, queue);
     if (epoll_wait(q->epoll, &ev, 1, 0) > 0)
         q->unannounced = 0;
-    else if (q->stash == NULL && rte_eth_rx_burst(e->port, queue, &q->stash, 1) == 1)
+    else if (q->stash == NULL && driver_rx(e, queue, &q->stash, 1) == 1)
         q->unannounced++;
 }
 
@@ -200,8 +214,10 @@ static void ethdev_stats(struct netdev *d, struct netdev_stats *s)
         s->rx_no_mbuf += raw.rx_nombuf;
         s->tx_errors += raw.oerrors;
     }
-    for (uint16_t i = 0; i < e->n_queues; i++)
+    for (uint16_t i = 0; i < e->n_queues; i++) {
         s->tx_errors += e->queue[i].tx_refused;
+        s->cut_off += e->queue[i].rx_cut.bursts + e->queue[i].tx_cut.bursts;
+    }
 }
 
 void ethdev_close(struct netdev *d)

@@ -9,9 +9,16 @@
 
 #define ETHDEV_NAME 64
 
+/* Bursts that a peer's leaving has cut off. */
+struct ethdev_cut_off {
+    uint64_t bursts;
+    unsigned row; /* so many in a row, by now */
+};
+
 struct ethdev_queue {
     struct rte_mbuf *stash; /* came in while the interrupt was being armed */
     uint64_t tx_refused;
+    struct ethdev_cut_off rx_cut, tx_cut;
     int epoll;            /* reports its interrupts; -1: not yet made */
     int watched;          /* the driver's descriptor in it; -1 */
     bool armed;           /* its interrupt is on */
@@ -23,6 +30,7 @@ struct ethdev {
     enum ethdev_kind kind;
     uint16_t port;
     uint16_t n_queues;
+    const struct netdev_guard *guard; /* NULL: the driver's memory stays */
     bool started;
     bool ip_in_software; /* the device sums TCP and UDP but not the IPv4 header */
     bool none_is_good;   /* the driver's quirk, at hand for each packet */
@@ -47,9 +55,14 @@ struct ethdev_quirk {
     bool one_queue;     /* whatever it announces */
     bool one_buffer;    /* a frame takes no second one, whatever it announces */
     bool none_is_good;  /* L4_CKSUM_NONE: the checksum needs no look */
+    bool memory_goes;   /* in the middle of a burst, when the other side leaves */
 };
 /* Never NULL: a driver that is not known has none. */
 const struct ethdev_quirk *ethdev_quirk(const char *driver);
+
+/* ethdev_guard.c: rte_eth_rx_burst and rte_eth_tx_burst of a device that has a guard. */
+uint16_t ethdev_rx_guarded(struct ethdev *e, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t ethdev_tx_guarded(struct ethdev *e, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);
 
 /* ethdev_rss.c: how many queues of the device can be used, at least 1 and at most `wanted`. */
 uint16_t ethdev_queues(const struct rte_eth_dev_info *info, uint16_t wanted);

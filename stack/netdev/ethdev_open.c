@@ -289,6 +289,15 @@ static void set_mac(struct ethdev *e, const struct netdev_config *cfg)
     memcpy(e->dev.caps.mac, mac.addr_bytes, sizeof(e->dev.caps.mac));
 }
 
+static void adopt_quirks(struct ethdev *e, const struct ethdev_quirk *quirk, const struct netdev_config *cfg)
+{
+    e->none_is_good = quirk->none_is_good;
+    if (quirk->memory_goes && cfg->guard != NULL) {
+        cfg->guard->install();
+        e->guard = cfg->guard;
+    }
+}
+
 static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const struct netdev_config *cfg,
                                        struct netdev_refusal *r)
 {
@@ -300,7 +309,7 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
 
     if (rc != 0)
         return netdev_refuse(r, rc, "%s: the device tells nothing of itself: %s", arg, strerror(-rc));
-    e->none_is_good = ethdev_quirk(info.driver_name)->none_is_good;
+    adopt_quirks(e, ethdev_quirk(info.driver_name), cfg);
     e->dev.caps.queues = e->n_queues = ethdev_queues(&info, cfg->queues);
     if (check_mtu(e, &info, cfg, arg, r) == NULL)
         return NULL;

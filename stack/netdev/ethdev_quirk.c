@@ -12,6 +12,8 @@ static const struct ethdev_quirk quirks[] = {
     /* It says that it takes several buffers for a frame, but tells the device 0 as the number that a frame
      * may take, which QEMU's takes for one. */
     {.driver = "net_vmxnet3", .one_buffer = true},
+    /* It unmaps the rings on another thread. */
+    {.driver = "net_memif", .memory_goes = true},
     /* Paravirtual: L4_CKSUM_NONE is a packet that never left memory. */
     {.driver = "net_vhost", .none_is_good = true},
     {.driver = "net_virtio", .none_is_good = true},

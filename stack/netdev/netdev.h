@@ -48,6 +48,7 @@ struct netdev_stats {
     uint64_t rx_no_mbuf; /* received, but the packet pool was empty */
     uint64_t rx_errors;  /* larger than what can be received, cut, or damaged */
     uint64_t tx_errors;  /* taken, but refused by what is below */
+    uint64_t cut_off;    /* bursts in whose middle the other side left: their packets are lost */
 };
 
 struct netdev_ops {
@@ -88,6 +89,13 @@ struct netdev {
 
 struct impair_config;
 
+/* Who can do work on memory that another thread may unmap meanwhile. */
+struct netdev_guard {
+    void (*install)(void); /* before the first run, any number of times */
+    /* Runs fn(arg). False: a fault has ended it, somewhere. */
+    bool (*run)(void (*fn)(void *arg), void *arg);
+};
+
 /* What opening a wire takes. */
 struct netdev_config {
     uint16_t mtu;    /* 0: the wire's own default */
@@ -99,6 +107,7 @@ struct netdev_config {
     struct rte_mempool *rx_pool[64];    /* per queue */
     const uint8_t *rss_key;             /* 40 bytes, for several queues; NULL: the device's own */
     bool virtual_time;                  /* pcap: paced by now, not by a real clock */
+    const struct netdev_guard *guard;   /* for drivers that need one; NULL: there is none */
 };
 
 /* The payload that fits an IP packet with all options that IP and TCP may have. */

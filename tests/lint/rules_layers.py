@@ -66,7 +66,7 @@ def layers(tree):
 
 # Names that bring in time, chance, the heap, a device or the process; and the files that exist for them.
 HEAP = {"stack/base/heap_pool.c", "stack/base/memory.c", "stack/netdev/netdev.c", "stack/worker_eal.c", "stack/worker_eal_run.c"}
-DEVICE = {f"stack/netdev/{name}.c" for name in ("ethdev", "ethdev_open", "ethdev_rss", "tap", "packet", "pcap")}
+DEVICE = {f"stack/netdev/{name}.c" for name in ("ethdev", "ethdev_guard", "ethdev_open", "ethdev_rss", "tap", "packet", "pcap")}
 KERNEL = {f"stack/netdev/{name}.c" for name in ("tap", "packet", "pcap", "vnet", "ethdev", "ethdev_open", "netdev", "pci", "pci_use", "share")}
 EAL_HEAP = r"rte_(?:[cz]?malloc|calloc|realloc|free|memzone|hash|lpm|fib|rib|ip_frag|timer|alarm|reorder|acl)\w*"
 IMPURE = [

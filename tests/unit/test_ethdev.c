@@ -2,12 +2,17 @@
 /* What a device of DPDK's announces and what is made of it: queues, MTU, interrupts. The device is made up:
  * this file has its own of those calls of ethdev that are made on the way. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/heap_pool.h"
 #include "netdev/ethdev.h"
+#include "posix/guard.h"
 #include "support/context.h"
 
 static struct fake {
@@ -227,6 +232,147 @@ static void long_frames_take_chains_or_long_buffers(void **state)
     assert_non_null(strstr(why, "rx_buf=2066"));
 }
 
+/* ---- a driver whose memory goes ---- */
+
+static volatile char *ring; /* of which the driver reads a byte a packet */
+static unsigned goes_after; /* so many packets of a burst */
+
+static void ring_make(void)
+{
+    ring = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(ring != MAP_FAILED);
+}
+
+static void ring_use(unsigned i)
+{
+    if (i == goes_after)
+        munmap((void *)ring, 4096);
+    (void)*ring;
+}
+
+/* Hands over what is whole as it goes, as memif does. */
+static uint16_t vanishing_rx(void *rxq, struct rte_mbuf **pkts, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        ring_use(i);
+        pkts[i] = rte_pktmbuf_alloc(fake.pools.rx);
+        assert_non_null(pkts[i]);
+    }
+    return n;
+}
+
+static uint16_t vanishing_tx(void *txq, struct rte_mbuf **pkts, uint16_t n)
+{
+    for (uint16_t i = 0; i < n; i++) {
+        ring_use(i);
+        rte_pktmbuf_free(pkts[i]);
+    }
+    return n;
+}
+
+static struct ethdev *vanishing_make(void)
+{
+    static void *queue_data[1];
+    struct ethdev *e = ethdev_make();
+    guard.install();
+    e->guard = &guard;
+    rte_eth_fp_ops[0].rx_pkt_burst = vanishing_rx;
+    rte_eth_fp_ops[0].tx_pkt_burst = vanishing_tx;
+    rte_eth_fp_ops[0].txq.data = queue_data;
+    return e;
+}
+
+static void vanishing_unmake(struct ethdev *e)
+{
+    rte_eth_fp_ops[0].rx_pkt_burst = fake_rx;
+    ethdev_unmake(e);
+}
+
+static uint64_t cut_off(struct ethdev *e)
+{
+    return e->queue[0].rx_cut.bursts + e->queue[0].tx_cut.bursts;
+}
+
+static void receive(struct ethdev *e, unsigned after, unsigned expected)
+{
+    struct rte_mbuf *m[8];
+    memset(m, 0xff, sizeof(m)); /* an array that is used again and again */
+    goes_after = after;
+    ring_make();
+    assert_int_equal(netdev_rx_burst(&e->dev, 0, 0, m, 8), expected);
+    for (unsigned i = 0; i < expected; i++)
+        rte_pktmbuf_free(m[i]);
+    if (expected == 8)
+        munmap((void *)ring, 4096);
+}
+
+static void what_was_whole_is_received(void **state)
+{
+    struct ethdev *e = vanishing_make();
+    for (unsigned after = 0; after <= 8; after++) {
+        receive(e, after, after);
+        receive(e, 8, 8); /* the next client's */
+    }
+    assert_int_equal(cut_off(e), 8);
+    vanishing_unmake(e);
+}
+
+/* Sends eight, of which the driver has freed so many when its memory goes; the rest is lost, but to this
+ * test. */
+static void send_eight(struct ethdev *e, unsigned after)
+{
+    struct rte_mbuf *m[8], *kept[8];
+    for (unsigned i = 0; i < 8; i++)
+        kept[i] = m[i] = rte_pktmbuf_alloc(fake.pools.data);
+    goes_after = after;
+    ring_make();
+    assert_int_equal(netdev_tx_burst(&e->dev, 0, 0, m, 8), 8);
+    for (unsigned i = after; i < 8; i++)
+        rte_pktmbuf_free(kept[i]);
+    if (after == 8)
+        munmap((void *)ring, 4096);
+}
+
+/* None comes back to the caller, who would free it a second time. */
+static void a_burst_cut_off_counts_as_sent(void **state)
+{
+    struct ethdev *e = vanishing_make();
+    for (unsigned after = 0; after < 8; after++) {
+        send_eight(e, after);
+        send_eight(e, 8);
+    }
+    assert_int_equal(cut_off(e), 8);
+    vanishing_unmake(e);
+}
+
+/* A fault at each burst is no peer that leaves. */
+static void a_fault_that_stays_is_shown(void **state)
+{
+    int status = -1;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        signal(SIGSEGV, SIG_DFL); /* whatever the test's frame has there */
+        struct ethdev *e = vanishing_make();
+        for (unsigned i = 0; i < 4; i++)
+            receive(e, 0, 0);
+        if (cut_off(e) != 4)
+            _exit(1);
+        receive(e, 0, 0);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+/* memif by its driver's name, in either role and as a vdev, too. */
+static void memif_is_guarded(void **state)
+{
+    assert_true(ethdev_quirk("net_memif")->memory_goes);
+    assert_false(ethdev_quirk("net_vhost")->memory_goes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +382,10 @@ int main(void)
         cmocka_unit_test(packets_before_arming_are_kept),
         cmocka_unit_test(queues_are_those_that_work),
         cmocka_unit_test(long_frames_take_chains_or_long_buffers),
+        cmocka_unit_test(a_fault_that_stays_is_shown),
+        cmocka_unit_test(what_was_whole_is_received),
+        cmocka_unit_test(a_burst_cut_off_counts_as_sent),
+        cmocka_unit_test(memif_is_guarded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

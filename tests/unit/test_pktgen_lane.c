@@ -5,12 +5,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <cmocka.h>
 #include <plx_frame.h>
 
 #include "base/heap_pool.h"
-#include "pktgen/guard.h"
 #include "pktgen/run.h"
 #include "support/frame.h"
 
@@ -26,28 +24,14 @@ static struct frame_maker k;
 static struct rte_mempool *pool;
 static struct rte_mbuf *burst[RUN_BURST];
 static int n_burst, n_control, n_recorded;
-static bool vanishes; /* the wire's memory, during the next burst */
 
 /* ---- the wire and the clock ---- */
-
-static void raise_fault(void)
-{
-    volatile char *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    assert_true(p != MAP_FAILED);
-    munmap((void *)p, 4096);
-    (void)*p;
-}
 
 int plx_frame_recv(unsigned wire, struct rte_mbuf **pkts, int n)
 {
     int got = n_burst;
 
     assert_true(got <= n);
-    if (vanishes) {
-        vanishes = false;
-        raise_fault();
-    }
     memcpy(pkts, burst, (size_t)got * sizeof(*pkts));
     n_burst = 0;
     return got;
@@ -366,26 +350,6 @@ static void a_row_goes_on_in_the_next_burst(void **state)
     assert_false(lane_rx_turn(&l));
 }
 
-/* What came before is kept, and what comes from the next client is counted as ever. */
-static void a_client_that_leaves_costs_one_burst(void **state)
-{
-    r.may_vanish[0] = true;
-    guard_install();
-    add_probes(0, 9);
-    assert_true(lane_rx_turn(&l));
-    for (uint32_t i = 1; i <= 3; i++) {
-        vanishes = true;
-        assert_false(lane_rx_turn(&l));
-        assert_true(l.cut_off);
-        assert_false(lane_rx_turn(&l));
-        add_probes(10 * i, 10 * i + 9);
-        assert_true(lane_rx_turn(&l));
-        assert_false(l.cut_off);
-    }
-    expect_track(40, 0, 0, 0);
-    assert_int_equal(l.counts.rx_frames, 40);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,7 +363,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_are_recorded_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(each_moment_has_its_latency, setup, teardown),
         cmocka_unit_test_setup_teardown(sources_are_told_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_client_that_leaves_costs_one_burst, setup, teardown),
         cmocka_unit_test_setup_teardown(a_row_goes_on_in_the_next_burst, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

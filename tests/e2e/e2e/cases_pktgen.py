@@ -10,6 +10,7 @@ import signal
 import struct
 import time
 
+from e2e import traffic
 from e2e.case import Skip, case, check
 from e2e.world import KERNEL, PLX, Program, run, wait_until
 
@@ -194,6 +195,19 @@ def memif_echo(world):
     received = end(world, rx)["received"]
     check(received["reflected"] >= back, "the reflector has not counted")
     check(5000 - received["reflect_lost"] <= back <= 5000, f"{back} came back; the reflector says {received}")
+
+
+@case("pktgen/memif_client_leaves", 120)
+def memif_client_leaves(world):
+    """thirty senders leave with full rings: the receiver counts on, and the next one's frames exactly"""
+    with traffic.one_cpu():
+        rx = receiver(world)
+    for _ in range(30):
+        traffic.leave_full(f"memif:{world.folder}/wire", signal.SIGKILL)
+    tx = sender(world, "--dst", "10.9.0.1", "--rate", "100kpps", "--count", 10000, "--linger", "1")
+    got = end(world, rx)
+    check(tx["sent"]["frames"] == 10000 and got["received"]["unique"] == 10000, f"{got['received']}")
+    check(got["received"]["other"] > 10000, f"{got['received']}")
 
 
 def write_capture(path, frames, link=1):

@@ -193,6 +193,23 @@ def memif_restart(world):
         program.kill()
 
 
+@case("memif/client_leaves", 120)
+def memif_client_leaves(world):
+    """sixty clients leave with full rings, killed or with a word: bursts are cut off, and the next client is served"""
+    server, client = pair(world, "memif")
+    with traffic.one_cpu():
+        program = start_server(world, server)
+    for i in range(60):
+        traffic.leave_full(server[0], signal.SIGKILL if i % 2 else signal.SIGTERM)
+        check(program.process.poll() is None, f"the server ended with {program.process.poll()}, round {i}")
+    client_bulk(world, client, MIB, 1)
+    out = program.stop()
+    cut_off = re.search(r"wire.cut_off (\d+)", out)
+    check(cut_off, f"no burst was cut off, so this has shown nothing:\n{out}")
+    print(f"{cut_off[1]} bursts cut off")
+    check(re.search(r"served 1 connections \(0 broken off, .* [1-9]\d{4,} datagrams", out), f"what it has served:\n{out}")
+
+
 @case("memif/idle_cpu", alone=True, kind="memif")
 @case("vhost/idle_cpu", alone=True, kind="vhost")
 def idle_pair(world, kind):

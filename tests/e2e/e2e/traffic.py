@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The kernel's end of the conversation: echo clients over TCP and UDP, ping."""
+"""The kernel's end of the conversation: echo clients over TCP and UDP, ping. And a peer over memif that goes."""
 
+import contextlib
 import hashlib
+import os
 import random
 import re
 import selectors
 import socket
+import subprocess
+import sys
 import time
 
 from e2e.case import check
-from e2e.world import PLX, run
+from e2e.world import PLX, ROOT, run
 
 CHUNK = 1 << 18
 
@@ -136,3 +140,27 @@ def ping(*words, timeout=60, loss=0):
     sent, received = map(int, found.groups())
     check(sent - received <= loss, f"ping {' '.join(map(str, words))}: {received} of {sent} answered\n{out}")
     return out
+
+
+@contextlib.contextmanager
+def one_cpu():
+    """What is started in it runs on one processor. There the thread of a memif server that unmaps its rings
+    interrupts the one that works in them: each fourth client that leaves with full rings cuts off a burst."""
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cpus)
+
+
+def leave_full(dev, sig):
+    """A client of this memif works for some milliseconds, and is gone when this returns."""
+    path = dev.removeprefix("memif:").removesuffix(",server")
+    words = [sys.executable, "-S", "-E", "-B", ROOT / "tests/e2e/e2e/memif_client.py", path]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as client:
+        said = client.stdout.readline()
+        time.sleep(0.001 + 0.01 * random.random())
+        client.send_signal(sig)
+    check(said == b"connected\n", "the client could not connect")
+    time.sleep(0.01)
