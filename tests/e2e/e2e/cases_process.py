@@ -200,7 +200,7 @@ def memif_client_leaves(world):
     with traffic.one_cpu():
         program = start_server(world, server)
     for i in range(60):
-        traffic.leave_full(server[0], signal.SIGKILL if i % 2 else signal.SIGTERM)
+        traffic.leave_full(server[0], PLX, signal.SIGKILL if i % 2 else signal.SIGTERM)
         check(program.process.poll() is None, f"the server ended with {program.process.poll()}, round {i}")
     client_bulk(world, client, MIB, 1)
     out = program.stop()

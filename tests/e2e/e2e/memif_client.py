@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A memif client without DPDK or a stack, as greedy as there can be: datagrams for 10.9.0.2 port 7 fill the ring
-whenever there is room, and all that comes back is thrown away. It is there within milliseconds, and leaves with
-its rings full: killed, or (SIGTERM) with a word.
+"""A memif client without DPDK or a stack, as greedy as there can be: datagrams for port 7 of the server fill the
+ring whenever there is room, and all that comes back is thrown away. It is there within milliseconds, and leaves
+with its rings full: killed, or (SIGTERM) with a word.
 
-    memif_client.py SOCKET
+    memif_client.py SOCKET ADDRESS        ADDRESS: the server's
 """
 
 import array
@@ -22,7 +22,7 @@ HEAD, TAIL, SLOT = 6, 64, 128  # in a ring: offsets
 RING = SLOT + 16 * SLOTS
 BUFFER, DATAGRAM = 2048, 1400
 MAC, NOBODY = bytes.fromhex("020000000901"), bytes(6)
-OURS, THEIRS = bytes([10, 9, 0, 1]), bytes([10, 9, 0, 2])
+OURS = bytes([10, 9, 0, 99])
 
 
 def ip_sum(header):
@@ -30,15 +30,15 @@ def ip_sum(header):
     return 0xFFFF - (total % 0xFFFF or 0xFFFF)
 
 
-def datagram(mac, size):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + size, 0, 0, 64, 17, 0, OURS, THEIRS)
+def datagram(mac, address, size):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + size, 0, 0, 64, 17, 0, OURS, address)
     head = head[:10] + struct.pack("!H", ip_sum(head)) + head[12:]
     return mac + MAC + b"\x08\x00" + head + struct.pack("!HHHH", 4000, 7, 8 + size, 0) + bytes(size)
 
 
-def question():
-    """Who has 10.9.0.2, asked so that the one who answers knows us."""
-    return (b"\xff" * 6 + MAC + struct.pack("!HHHBBH", 0x806, 1, 0x800, 6, 4, 1) + MAC + OURS + NOBODY + THEIRS).ljust(60, b"\0")
+def question(address):
+    """Who has it, asked so that the one who answers knows us."""
+    return (b"\xff" * 6 + MAC + struct.pack("!HHHBBH", 0x806, 1, 0x800, 6, 4, 1) + MAC + OURS + NOBODY + address).ljust(60, b"\0")
 
 
 class Client:
@@ -78,10 +78,11 @@ class Client:
         at = 2 * RING + buffer * BUFFER
         self.bytes[at:at + len(frame)] = frame
 
-    def mac(self):
+    def mac(self, address):
         """Asks for the server's."""
-        self.put(0, question())
-        self.point(0, SLOTS, len(question()), 0)
+        frame = question(address)
+        self.put(0, frame)
+        self.point(0, SLOTS, len(frame), 0)
         self.point(RING, SLOTS, BUFFER, 1)
         word = memoryview(self.bytes).cast("H")
         word[(RING + HEAD) // 2] = SLOTS
@@ -100,15 +101,16 @@ class Client:
             word[(RING + HEAD) // 2] = word[(RING + TAIL) // 2] + SLOTS & 0xFFFF
 
 
-def main(path):
+def main(path, address):
     client = Client(path)
+    address = socket.inet_aton(address)
 
     def leave(*_):
         client.say(DISCONNECT, struct.pack("=I96s", 0, b"enough"))
         os._exit(0)
 
     signal.signal(signal.SIGTERM, leave)
-    frame = datagram(client.mac(), DATAGRAM)
+    frame = datagram(client.mac(address), address, DATAGRAM)
     print("connected", flush=True)
     client.flood(frame)
 

@@ -154,10 +154,10 @@ def one_cpu():
         os.sched_setaffinity(0, cpus)
 
 
-def leave_full(dev, sig):
-    """A client of this memif works for some milliseconds, and is gone when this returns."""
+def leave_full(dev, address, sig):
+    """A client of this memif, of the server with this address, works for some milliseconds, and is gone when this returns."""
     path = dev.removeprefix("memif:").removesuffix(",server")
-    words = [sys.executable, "-S", "-E", "-B", ROOT / "tests/e2e/e2e/memif_client.py", path]
+    words = [sys.executable, "-S", "-E", "-B", ROOT / "tests/e2e/e2e/memif_client.py", path, address]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as client:
         said = client.stdout.readline()
         time.sleep(0.001 + 0.01 * random.random())
