@@ -13,10 +13,8 @@
 
 #include "netdev/pci_use.h"
 
-#define PCI_DEVICES "/sys/bus/pci/devices"
-#define PCI_PATH    320
-#define PCI_LINE    256
-#define HUGE_MB     2 /* the page size that messages speak of */
+#define PCI_PATH 320
+#define HUGE_MB  2 /* the page size that messages speak of */
 
 bool pci_address(const char *text, char out[PCI_ADDRESS], const char **rest)
 {
@@ -42,13 +40,7 @@ static const char *pci_line(const char *addr, const char *name, char buf[PCI_LIN
 {
     char path[PCI_PATH];
     snprintf(path, sizeof(path), PCI_DEVICES "/%s/%s", addr, name);
-    FILE *f = fopen(path, "re");
-    if (f == NULL || fgets(buf, PCI_LINE, f) == NULL)
-        buf[0] = '\0';
-    if (f != NULL)
-        fclose(f);
-    buf[strcspn(buf, "\n")] = '\0';
-    return buf;
+    return pci_use_line(path, buf);
 }
 
 /* The last part of what the device's link `name` points at, "" when there is none. */

@@ -9,9 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define PCI_DEVICES "/sys/bus/pci/devices"
-#define USE_PATH    512
-#define USE_LINE    256
+#define USE_PATH 512
 
 enum pci_way pci_way(const char *driver)
 {
@@ -26,11 +24,10 @@ enum pci_way pci_way(const char *driver)
 
 /* ---- its file ---- */
 
-/* The first line of a file; "" when it cannot be read. */
-static const char *line_of(const char *path, char line[USE_LINE])
+const char *pci_use_line(const char *path, char line[PCI_LINE])
 {
     FILE *f = fopen(path, "re");
-    if (f == NULL || fgets(line, USE_LINE, f) == NULL)
+    if (f == NULL || fgets(line, PCI_LINE, f) == NULL)
         line[0] = '\0';
     if (f != NULL)
         fclose(f);
@@ -58,7 +55,7 @@ static bool uio_file(const char *root, const char *addr, char file[PCI_FILE])
 /* Without an IOMMU, vfio makes up a group, whose file has a name that warns. */
 static bool vfio_file(const char *root, const char *addr, char file[PCI_FILE])
 {
-    char path[USE_PATH], link[USE_LINE], name[USE_LINE];
+    char path[USE_PATH], link[PCI_LINE], name[PCI_LINE];
 
     snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/iommu_group", root, addr);
     ssize_t n = readlink(path, link, sizeof(link) - 1);
@@ -67,7 +64,7 @@ static bool vfio_file(const char *root, const char *addr, char file[PCI_FILE])
     link[n] = '\0';
     const char *slash = strrchr(link, '/');
     snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/iommu_group/name", root, addr);
-    bool none = strcmp(line_of(path, name), "vfio-noiommu") == 0;
+    bool none = strcmp(pci_use_line(path, name), "vfio-noiommu") == 0;
     snprintf(file, PCI_FILE, "/dev/vfio/%s%.32s", none ? "noiommu-" : "", slash != NULL ? slash + 1 : link);
     return true;
 }
@@ -82,7 +79,7 @@ bool pci_use_file(const char *root, const char *addr, char file[PCI_FILE])
 /* Programs of ours hold a lock on the device's configuration space. 0: none does. */
 static int lock_owner(const char *root, const char *addr)
 {
-    char path[USE_PATH], line[USE_LINE];
+    char path[USE_PATH], line[PCI_LINE];
     struct stat st;
     int found = 0;
 
@@ -106,7 +103,7 @@ static int lock_owner(const char *root, const char *addr)
 
 static bool process_has(const char *root, int pid, const char *file)
 {
-    char path[USE_PATH], link[USE_LINE];
+    char path[USE_PATH], link[PCI_LINE];
     struct dirent *e;
     bool found = false;
 
@@ -144,12 +141,12 @@ static int process_with(const char *root, const char *file)
 
 bool pci_use_find(const char *root, const char *addr, struct pci_user *user)
 {
-    char file[PCI_FILE], path[USE_PATH], line[USE_LINE];
+    char file[PCI_FILE], path[USE_PATH], line[PCI_LINE];
 
     user->pid = lock_owner(root, addr);
     if (user->pid == 0 && pci_use_file(root, addr, file))
         user->pid = process_with(root, file);
     snprintf(path, sizeof(path), "%s/proc/%d/comm", root, user->pid);
-    snprintf(user->name, sizeof(user->name), "%.15s", line_of(path, line));
+    snprintf(user->name, sizeof(user->name), "%.15s", pci_use_line(path, line));
     return user->pid != 0;
 }

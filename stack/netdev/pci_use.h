@@ -16,6 +16,12 @@ enum pci_way {
 /* `driver` as the device's link in /sys names it, "" when it has none. */
 enum pci_way pci_way(const char *driver);
 
+#define PCI_DEVICES "/sys/bus/pci/devices"
+#define PCI_LINE    256
+
+/* The first line of a small file, without its end; "" when it cannot be read. */
+const char *pci_use_line(const char *path, char line[PCI_LINE]);
+
 #define PCI_FILE 64 /* "/dev/vfio/noiommu-12" */
 
 /* The file that a process has open while the device is its own, as the bindings are now: /dev/uioN, or vfio's
