@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define USE_PATH 512
+#define USE_NAME 33 /* of a device of the kernel's: "uio1" */
 
 enum pci_way pci_way(const char *driver)
 {
@@ -35,21 +36,45 @@ const char *pci_use_line(const char *path, char line[PCI_LINE])
     return line;
 }
 
-static bool uio_file(const char *root, const char *addr, char file[PCI_FILE])
+/* The device that the kernel has made for it in a class, by the class's folder and the first letters of its
+ * names: one has one. */
+static bool class_device(const char *root, const char *addr, const char *folder, const char *stem,
+                         char name[USE_NAME])
 {
     char path[USE_PATH];
     struct dirent *e;
     bool found = false;
 
-    snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/uio", root, addr);
+    snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/%s", root, addr, folder);
     DIR *dir = opendir(path);
     while (dir != NULL && !found && (e = readdir(dir)) != NULL) {
-        found = strncmp(e->d_name, "uio", 3) == 0;
-        snprintf(file, PCI_FILE, "/dev/%.32s", e->d_name);
+        found = strncmp(e->d_name, stem, strlen(stem)) == 0;
+        snprintf(name, USE_NAME, "%.32s", e->d_name);
     }
     if (dir != NULL)
         closedir(dir);
     return found;
+}
+
+static bool uio_file(const char *root, const char *addr, char file[PCI_FILE])
+{
+    char name[USE_NAME];
+
+    if (!class_device(root, addr, "uio", "uio", name))
+        return false;
+    snprintf(file, PCI_FILE, "/dev/%s", name);
+    return true;
+}
+
+/* Since Linux 6.6 a process may open the device instead of its group: one way or the other, never both. */
+static bool vfio_device_file(const char *root, const char *addr, char file[PCI_FILE])
+{
+    char name[USE_NAME];
+
+    if (!class_device(root, addr, "vfio-dev", "vfio", name))
+        return false;
+    snprintf(file, PCI_FILE, "/dev/vfio/devices/%s", name);
+    return true;
 }
 
 /* Without an IOMMU, vfio makes up a group, whose file has a name that warns. */
@@ -145,6 +170,8 @@ bool pci_use_find(const char *root, const char *addr, struct pci_user *user)
 
     user->pid = lock_owner(root, addr);
     if (user->pid == 0 && pci_use_file(root, addr, file))
+        user->pid = process_with(root, file);
+    if (user->pid == 0 && vfio_device_file(root, addr, file))
         user->pid = process_with(root, file);
     snprintf(path, sizeof(path), "%s/proc/%d/comm", root, user->pid);
     snprintf(user->name, sizeof(user->name), "%.15s", pci_use_line(path, line));

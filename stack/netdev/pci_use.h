@@ -35,7 +35,8 @@ struct pci_user {
 };
 
 /* A process but this one that has the device: one of ours, by its lock, which every user may see, or any
- * that has its file open, of those that this user may look at. False: none. */
+ * that has its file open, or vfio's newer one for it alone (/dev/vfio/devices/vfioN), of those that this user
+ * may look at. False: none. */
 bool pci_use_find(const char *root, const char *addr, struct pci_user *user);
 
 #endif

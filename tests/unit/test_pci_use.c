@@ -183,6 +183,19 @@ static void any_program_by_vfio(void **state)
     user_is(FOREIGN, "qemu-system-x86");
 }
 
+/* QEMU with -object iommufd opens the device and not its group. */
+static void any_program_by_the_device_of_vfio(void **state)
+{
+    char path[ROOM];
+    group_add(NULL);
+    put(in_tree(path, DEVICE "/vfio-dev/vfio3/dev"), "511:3\n");
+    file_is("/dev/vfio/26");
+    process_add(IDLE + 1, "spdk\n", "/dev/vfio/devices/vfio30"); /* another device */
+    nobody_has_it();
+    process_add(FOREIGN, "qemu-system-x86\n", "/dev/vfio/devices/vfio3");
+    user_is(FOREIGN, "qemu-system-x86");
+}
+
 static void vfio_without_an_IOMMU_has_other_names(void **state)
 {
     group_add("vfio-noiommu\n");
@@ -220,6 +233,7 @@ int main(void)
         CASE(this_process_is_no_other),
         CASE(any_program_by_uio),
         CASE(any_program_by_vfio),
+        CASE(any_program_by_the_device_of_vfio),
         CASE(vfio_without_an_IOMMU_has_other_names),
         CASE(uio_behind_an_IOMMU),
         cmocka_unit_test(ways),
