@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Programs as processes: starting, ending, dying, idling; two of them without privileges."""
 
+import json
 import re
 import signal
 import socket
@@ -208,6 +209,26 @@ def memif_client_leaves(world):
     check(cut_off, f"no burst was cut off, so this has shown nothing:\n{out}")
     print(f"{cut_off[1]} bursts cut off")
     check(re.search(r"served 1 connections \(0 broken off, .* [1-9]\d{4,} datagrams", out), f"what it has served:\n{out}")
+
+
+@case("memif/server_leaves", 120)
+def memif_server_leaves(world):
+    """the one who serves the wire leaves in the middle of a flood, killed or not, ten times: its client goes on with the next"""
+    server, client = pair(world, "memif")
+    with traffic.one_cpu():
+        echo = Program(world, "plx-echo", ["--dev", *client, "--ip", f"{PLX}/24", "--udp", 7, "--set", "rx_ring=16384"])
+    for i in range(10):
+        flood = Program(world, "plx-pktgen", ["--dev", *server, "--ip", "10.9.0.1/24", "--dst", PLX, "--dport", 7, "--rate", "max",
+                                              "--arp-wait", 20, "--size", 1400, "--duration", 60, "--json", world.folder / "tx.json"])
+        flood.wait_says("link up")
+        time.sleep(0.5)
+        flood.process.send_signal(signal.SIGKILL if i % 2 else signal.SIGTERM)
+        flood.wait()
+        time.sleep(0.05)
+        check(echo.process.poll() is None, f"the client ended with {echo.process.poll()}, round {i}")
+    sent = json.loads((world.folder / "tx.json").read_text())["sent"]["frames"]
+    out = echo.stop()
+    check(sent > 0 and re.search(r"[1-9]\d{3,} datagrams", out), f"{sent} sent at last, and of all:\n{out}")
 
 
 @case("memif/idle_cpu", alone=True, kind="memif")
