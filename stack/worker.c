@@ -268,7 +268,9 @@ static void worker_watch_links(struct worker *w)
         if (down == ((w->links_down & 1u << i) != 0))
             continue;
         w->links_down ^= 1u << i;
-        log_line(&w->ctx.log, w->ctx.now, LOG_LEVEL_NOTICE, "%s: link %s", d->name, down ? "down" : "up");
+        const char *awaits = down ? d->awaits : NULL;
+        log_line(&w->ctx.log, w->ctx.now, LOG_LEVEL_NOTICE, "%s: link %s%s%s", d->name, down ? "down" : "up",
+                 awaits != NULL ? ", waiting for " : "", awaits != NULL ? awaits : "");
         if (down)
             continue;
         if (w->group != NULL)

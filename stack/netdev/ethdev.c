@@ -6,6 +6,7 @@
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
+#include <rte_log.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -161,8 +162,20 @@ static nsec_t ethdev_next_event(struct netdev *d, uint16_t queue)
 
 /* ---- the link ---- */
 
-/* A memif client stays disconnected for ever unless it is started anew. Bursts of other workers are
- * harmless meanwhile: a stopped port's bursts do nothing. */
+int ethdev_start(struct ethdev *e)
+{
+    int type = e->reconnect ? rte_log_register("pmd.net.memif") : -1;
+    bool hush = type >= 0 && rte_log_get_level((uint32_t)type) == RTE_LOG_ERR; /* else it was asked for */
+    if (hush)
+        (void)rte_log_set_level((uint32_t)type, RTE_LOG_CRIT);
+    int rc = rte_eth_dev_start(e->port);
+    if (hush)
+        (void)rte_log_set_level((uint32_t)type, RTE_LOG_ERR);
+    atomic_store_explicit(&e->started, rc == 0, memory_order_release);
+    return rc;
+}
+
+/* A memif client stays disconnected for ever unless it is started anew. */
 static void ethdev_reconnect(struct ethdev *e, nsec_t now)
 {
     /* It connects on a thread of EAL's, and does not survive being stopped in the middle of that: an
@@ -172,9 +185,9 @@ static void ethdev_reconnect(struct ethdev *e, nsec_t now)
     if (now < e->retry)
         return;
     e->retry = now + RECONNECT_INTERVAL;
-    if (e->started)
+    if (atomic_exchange(&e->started, false))
         (void)rte_eth_dev_stop(e->port);
-    e->started = rte_eth_dev_start(e->port) == 0;
+    (void)ethdev_start(e);
 }
 
 static bool ethdev_link_poll(struct netdev *d, nsec_t now)

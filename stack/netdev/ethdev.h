@@ -4,6 +4,7 @@
 #define PLX_NETDEV_ETHDEV_H
 
 #include <rte_ethdev.h>
+#include <stdatomic.h>
 
 #include "netdev/kinds.h"
 
@@ -31,10 +32,10 @@ struct ethdev {
     uint16_t port;
     uint16_t n_queues;
     const struct netdev_guard *guard; /* NULL: the driver's memory stays */
-    bool started;
-    bool ip_in_software; /* the device sums TCP and UDP but not the IPv4 header */
-    bool none_is_good;   /* the driver's quirk, at hand for each packet */
-    bool reconnect;      /* memif client: has to be started anew when the server is gone */
+    atomic_bool started;              /* by worker 0; else the others' bursts do nothing */
+    bool ip_in_software;              /* the device sums TCP and UDP but not the IPv4 header */
+    bool none_is_good;                /* the driver's quirk, at hand for each packet */
+    bool reconnect;                   /* memif client: has to be started anew when the server is gone */
     bool link;
     bool interrupts;
     bool rss; /* was asked for, and the device did not refuse */
@@ -59,6 +60,10 @@ struct ethdev_quirk {
 };
 /* Never NULL: a driver that is not known has none. */
 const struct ethdev_quirk *ethdev_quirk(const char *driver);
+
+/* ethdev.c: starts the port, or tries to. 0 or what rte_eth_dev_start says; with `reconnect` the other side
+ * may not be there, which is no error of the driver's to be printed twice a second. */
+int ethdev_start(struct ethdev *e);
 
 /* ethdev_guard.c: rte_eth_rx_burst and rte_eth_tx_burst of a device that has a guard. */
 uint16_t ethdev_rx_guarded(struct ethdev *e, uint16_t queue, struct rte_mbuf **pkts, uint16_t n);

@@ -50,6 +50,8 @@ __rte_noinline uint16_t ethdev_rx_guarded(struct ethdev *e, uint16_t queue, stru
 {
     struct burst b = {.port = e->port, .queue = queue, .n = n, .pkts = pkts};
 
+    if (unlikely(!atomic_load_explicit(&e->started, memory_order_relaxed)))
+        return 0;
     memset(pkts, 0, n * sizeof(pkts[0]));
     if (!burst_run(e, &e->queue[queue].rx_cut, burst_rx, &b))
         while (b.done < n && pkts[b.done] != NULL)
@@ -63,5 +65,7 @@ __rte_noinline uint16_t ethdev_tx_guarded(struct ethdev *e, uint16_t queue, stru
 {
     struct burst b = {.port = e->port, .queue = queue, .n = n, .pkts = pkts};
 
+    if (unlikely(!atomic_load_explicit(&e->started, memory_order_relaxed)))
+        return 0;
     return burst_run(e, &e->queue[queue].tx_cut, burst_tx, &b) ? b.done : n;
 }

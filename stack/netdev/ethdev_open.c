@@ -110,6 +110,7 @@ static struct netdev *plug_memif(struct ethdev *e, struct plug *p, const char *a
     if (server && !abstract && listen_at(e, path, r) == NULL)
         return NULL;
     e->reconnect = !server;
+    e->dev.awaits = server ? "a client" : "its server";
     plug_name(p, "net_memif");
     int n = snprintf(p->args, sizeof(p->args), "role=%s,socket=%s,socket-abstract=%s,rsize=%u",
                      server ? "server" : "client", path + abstract, abstract ? "yes" : "no",
@@ -171,6 +172,7 @@ static struct netdev *plug_find(struct ethdev *e, struct plug *p, const char *ar
         return plug_memif(e, p, arg, cfg, r);
     case ETHDEV_VHOST:
         plug_name(p, "net_vhost");
+        e->dev.awaits = "the other side";
         snprintf(p->args, sizeof(p->args), "iface=%s,queues=%u", arg, cfg->queues);
         return listen_at(e, arg, r);
     case ETHDEV_VIRTIO:
@@ -326,8 +328,7 @@ static struct netdev *ethdev_configure(struct ethdev *e, const char *arg, const 
     if (rc == 0)
         rc = setup_queues(e, &info, cfg, &conf);
     if (rc == 0) {
-        rc = rte_eth_dev_start(e->port);
-        e->started = rc == 0;
+        rc = ethdev_start(e);
         if (rc != 0 && e->reconnect)
             rc = 0; /* the other side is not there yet: the link is down */
     }

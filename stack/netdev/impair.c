@@ -443,6 +443,7 @@ struct netdev *netdev_impair_create(struct netdev *inner, const struct impair_co
      * longer than the MTU. */
     im->dev.caps.rx_csum = im->dev.caps.tx_csum = im->dev.caps.tso = false;
     im->dev.caps.tso_max = 0;
+    im->dev.awaits = inner->awaits;
     memcpy(im->dev.name, inner->name, sizeof(im->dev.name));
     memcpy(im->dev.notes, inner->notes, sizeof(im->dev.notes));
     if (!impair_init(im)) {

@@ -84,6 +84,7 @@ struct netdev {
     const struct netdev_ops *ops;
     struct netdev_caps caps;
     char name[64];            /* as given to --dev */
+    const char *awaits;       /* whom, while its link is down; NULL: nobody in particular */
     char notes[NETDEV_NOTES]; /* what the user should know at the start: lines without a newline at the end */
 };
 

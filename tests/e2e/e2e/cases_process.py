@@ -194,6 +194,21 @@ def memif_restart(world):
         program.kill()
 
 
+@case("memif/client_first", 60)
+def memif_client_first(world):
+    """without a server a client says once that it waits for it, and is connected when there is one"""
+    server, client = pair(world, "memif")
+    program = start_server(world, client)
+    wait_until(lambda: "link down, waiting for its server" in program.err(), "word of the missing server", 10)
+    time.sleep(2)  # some attempts
+    check(program.err().count("link down") == 1, f"it said:\n{program.err()}")
+    client_bulk(world, server, MIB, 1)
+    said = program.err()
+    check("link up" in said, f"it was not connected:\n{said}")
+    check("ailed" not in said and "not ready" not in said, f"it said:\n{said}")
+    program.stop()
+
+
 @case("memif/client_leaves", 120)
 def memif_client_leaves(world):
     """sixty clients leave with full rings, killed or with a word: bursts are cut off, and the next client is served"""
