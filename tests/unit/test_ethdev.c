@@ -276,6 +276,7 @@ static struct ethdev *vanishing_make(void)
     struct ethdev *e = ethdev_make();
     guard.install();
     e->guard = &guard;
+    e->started = true;
     rte_eth_fp_ops[0].rx_pkt_burst = vanishing_rx;
     rte_eth_fp_ops[0].tx_pkt_burst = vanishing_tx;
     rte_eth_fp_ops[0].txq.data = queue_data;
@@ -291,6 +292,19 @@ static void vanishing_unmake(struct ethdev *e)
 static uint64_t cut_off(struct ethdev *e)
 {
     return e->queue[0].rx_cut.bursts + e->queue[0].tx_cut.bursts;
+}
+
+/* While there is no server the port is not started, and ethdev would print a stack for a burst. */
+static void before_the_start_nothing_is_asked(void **state)
+{
+    struct ethdev *e = vanishing_make();
+    struct rte_mbuf *m[8], *kept = rte_pktmbuf_alloc(fake.pools.rx);
+    e->started = false;
+    assert_int_equal(netdev_rx_burst(&e->dev, 0, 0, m, 8), 0);
+    m[0] = kept;
+    assert_int_equal(netdev_tx_burst(&e->dev, 0, 0, m, 1), 0);
+    rte_pktmbuf_free(kept);
+    vanishing_unmake(e);
 }
 
 static void receive(struct ethdev *e, unsigned after, unsigned expected)
@@ -385,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_fault_that_stays_is_shown),
         cmocka_unit_test(what_was_whole_is_received),
         cmocka_unit_test(a_burst_cut_off_counts_as_sent),
+        cmocka_unit_test(before_the_start_nothing_is_asked),
         cmocka_unit_test(memif_is_guarded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

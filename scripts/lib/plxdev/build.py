@@ -55,6 +55,8 @@ def default_targets(name):
 def build(name, log, targets=()):
     """0, or the exit status of what failed; the output goes to log (a file)."""
     code = configure(name, log)
+    if code == 0:  # its own file first: what to build may have changed with the sources
+        code = subprocess.call(["ninja", "-C", name, "build.ninja"], cwd=ROOT, stdout=log, stderr=log)
     if code != 0:
         return code
     return subprocess.call(["ninja", "-C", name, *(targets or default_targets(name))], cwd=ROOT, stdout=log, stderr=log)
