@@ -42,9 +42,8 @@ void engine_close_paced(struct engine *e, nsec_t patience)
     while (fd >= 0) {
         for (unsigned n = 0; n < CLOSE_LOT && (fd = fdtable_next(&e->fds, fd)) >= 0; n++, fd++)
             file_put(e, fdtable_remove(&e->fds, fd));
-        do
+        for (engine_round(e); worker_has_unsent(e->w) && engine_now(e) < deadline;)
             engine_tend(e, deadline);
-        while (worker_has_unsent(e->w) && engine_now(e) < deadline);
     }
 }
 

@@ -178,6 +178,17 @@ static void closing_all_minds_the_wire(void **state)
     assert_int_equal(reset_of(s, peer), RESET);
 }
 
+/* Nor is anything waited for that has nothing to say. */
+static void closing_the_silent_takes_no_time(void **state)
+{
+    const struct sockets *s = *state;
+    for (int i = 0; i < RESET; i++)
+        assert_true(s->socket(CLIENT, SOCK_DGRAM | SOCK_NONBLOCK, 0) >= 0);
+    nsec_t begun = virtual_now();
+    engine_close_paced(engine_of(CLIENT), NSEC_PER_SEC);
+    assert_int_equal(virtual_now(), begun);
+}
+
 /* A wire that takes nothing does not keep a program from ending. */
 static void closing_all_has_an_end(void **state)
 {
@@ -203,6 +214,7 @@ int main(void)
         ON_POLLUX(what_waits_for_the_wire_keeps_the_worker_awake),
         ON_POLLUX(what_waits_goes_when_the_link_does),
         ON_POLLUX(closing_all_minds_the_wire),
+        ON_POLLUX(closing_the_silent_takes_no_time),
         ON_POLLUX(closing_all_has_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
