@@ -68,28 +68,40 @@ static bool no_link(struct netdev *d, nsec_t now)
     return false;
 }
 
+static const struct netdev_ops *open_ops; /* the wire's own */
+
+/* The client's wire, from now on by `ops`; a datagram of `fd` waits for it. */
+static struct netdev *wire_of_client(const struct sockets *s, struct netdev_ops *ops, int *fd)
+{
+    struct worker *w = engine_of(CLIENT)->w;
+    struct netdev *d = w->net.netif[0].dev;
+    *fd = s->socket(CLIENT, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in a = address_of(s, SERVER, 9);
+    assert_int_equal(s->sendto(*fd, "?", 1, 0, (struct sockaddr *)&a, sizeof(a)), 1);
+    s->settle(); /* and its neighbour is known */
+    open_ops = d->ops;
+    *ops = *open_ops;
+    assert_false(worker_has_unsent(w));
+    assert_true(worker_next_event(w) > virtual_now() + NSEC_PER_MSEC);
+    ops->tx_burst = takes_nothing;
+    d->ops = ops;
+    assert_int_equal(s->sendto(*fd, "!", 1, 0, (struct sockaddr *)&a, sizeof(a)), 1);
+    worker_poll(w, virtual_now());
+    return d;
+}
+
 /* A worker with a packet that waits for its wire neither sleeps on it nor ends before it. */
 static void what_waits_for_the_wire_keeps_the_worker_awake(void **state)
 {
     const struct sockets *s = *state;
     struct worker *w = engine_of(CLIENT)->w;
-    struct netdev *d = w->net.netif[0].dev;
-    const struct netdev_ops *open = d->ops;
-    struct netdev_ops full = *open;
-    int fd = s->socket(CLIENT, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    struct sockaddr_in a = address_of(s, SERVER, 9);
-    assert_int_equal(s->sendto(fd, "?", 1, 0, (struct sockaddr *)&a, sizeof(a)), 1);
-    s->settle(); /* and its neighbour is known */
-    assert_false(worker_has_unsent(w));
-    assert_true(worker_next_event(w) > virtual_now() + NSEC_PER_MSEC);
-    full.tx_burst = takes_nothing;
-    d->ops = &full;
-    assert_int_equal(s->sendto(fd, "!", 1, 0, (struct sockaddr *)&a, sizeof(a)), 1);
-    worker_poll(w, virtual_now());
+    struct netdev_ops full;
+    int fd;
+    struct netdev *d = wire_of_client(s, &full, &fd);
     assert_true(worker_has_unsent(w));
     assert_true(worker_next_event(w) <= virtual_now() + NSEC_PER_MSEC);
     uint64_t before = sent(w);
-    d->ops = open;
+    d->ops = open_ops;
     worker_poll(w, virtual_now());
     assert_int_equal(sent(w) - before, 1);
     assert_false(worker_has_unsent(w));
@@ -101,22 +113,14 @@ static void what_waits_goes_when_the_link_does(void **state)
 {
     const struct sockets *s = *state;
     struct worker *w = engine_of(CLIENT)->w;
-    struct netdev *d = w->net.netif[0].dev;
-    const struct netdev_ops *open = d->ops;
-    struct netdev_ops full = *open;
-    int fd = s->socket(CLIENT, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    struct sockaddr_in a = address_of(s, SERVER, 9);
-    assert_int_equal(s->sendto(fd, "?", 1, 0, (struct sockaddr *)&a, sizeof(a)), 1);
-    s->settle();
-    full.tx_burst = takes_nothing;
-    d->ops = &full;
-    assert_int_equal(s->sendto(fd, "!", 1, 0, (struct sockaddr *)&a, sizeof(a)), 1);
-    worker_poll(w, virtual_now());
+    struct netdev_ops full;
+    int fd;
+    struct netdev *d = wire_of_client(s, &full, &fd);
     full.link_poll = no_link;
     worker_poll(w, virtual_now() + 150 * NSEC_PER_MSEC);
     assert_false(worker_has_unsent(w));
     assert_int_equal(w->ctx.counters.v[CNT_DROP_TX_LINK_DOWN], 1);
-    d->ops = open;
+    d->ops = open_ops;
     s->close(fd);
 }
 
@@ -124,7 +128,6 @@ static void what_waits_goes_when_the_link_does(void **state)
 
 #define RESET 150
 
-static const struct netdev_ops *two_open; /* the wire's own */
 static nsec_t slow_took;
 
 static uint16_t takes_one(struct netdev *d, uint16_t queue, nsec_t now, struct rte_mbuf **pkts, uint16_t n)
@@ -132,7 +135,7 @@ static uint16_t takes_one(struct netdev *d, uint16_t queue, nsec_t now, struct r
     if (n == 0 || now < slow_took + NSEC_PER_USEC)
         return 0;
     slow_took = now;
-    return two_open->tx_burst(d, queue, now, pkts, 1);
+    return open_ops->tx_burst(d, queue, now, pkts, 1);
 }
 
 /* Connections with something unread: closing them resets their peers (RFC2525-2.17). */
@@ -166,14 +169,14 @@ static void closing_all_minds_the_wire(void **state)
     struct netdev *d = w->net.netif[0].dev;
     int peer[RESET];
     connect_with_unread(s, peer);
-    two_open = d->ops;
-    struct netdev_ops slow = *two_open;
+    open_ops = d->ops;
+    struct netdev_ops slow = *open_ops;
     slow.tx_burst = takes_one;
     d->ops = &slow;
     w->net.netif[0].queued.limit = 64;
     engine_close_paced(engine_of(CLIENT), NSEC_PER_SEC);
     assert_int_equal(w->ctx.counters.v[CNT_DROP_TX_FULL], 0);
-    d->ops = two_open;
+    d->ops = open_ops;
     s->settle();
     assert_int_equal(reset_of(s, peer), RESET);
 }
@@ -196,14 +199,14 @@ static void closing_all_has_an_end(void **state)
     struct netdev *d = engine_of(CLIENT)->w->net.netif[0].dev;
     int peer[RESET];
     connect_with_unread(s, peer);
-    two_open = d->ops;
-    struct netdev_ops full = *two_open;
+    open_ops = d->ops;
+    struct netdev_ops full = *open_ops;
     full.tx_burst = takes_nothing;
     d->ops = &full;
     nsec_t begun = virtual_now();
     engine_close_paced(engine_of(CLIENT), NSEC_PER_SEC);
     assert_in_range(virtual_now() - begun, NSEC_PER_SEC, NSEC_PER_SEC + 10 * NSEC_PER_MSEC);
-    d->ops = two_open;
+    d->ops = open_ops;
     reset_of(s, peer);
 }
 
