@@ -46,8 +46,8 @@ SANITIZED = {
 # streams have to come through all the same; unit tests, which say what happens packet by packet, get hardly more than
 # they hold at once, so that one buffer kept too long fails them. Those named here hold many by intention.
 EDGE = 128
-EDGE_MANY = {"checksum": 4096, "frag": 4096, "ip4_in": 512, "tcp_reassembly": 2048, "tcp_sender": 4096, "udp": 16384, "wire_packet": 256,
-             "worker": 512}
+EDGE_MANY = {"checksum": 4096, "frag": 4096, "ip4_in": 512, "netif_queue": 4096, "tcp_backpressure": 4096, "tcp_reassembly": 2048,
+             "tcp_sender": 4096, "udp": 16384, "wire_packet": 256, "worker": 512}
 
 
 def suites(quick=False):
