@@ -63,7 +63,7 @@ bool app_number(const char *text, uint32_t min, uint32_t max, uint32_t *out)
     return true;
 }
 
-bool app_ports(const char *text, struct app_ports *out)
+static bool ports_of(const char *text, struct app_ports *out)
 {
     char copy[16];
     uint32_t first, last;
@@ -79,6 +79,14 @@ bool app_ports(const char *text, struct app_ports *out)
         return false;
     *out = (struct app_ports){(uint16_t)first, (uint16_t)last};
     return true;
+}
+
+int app_ports_read(const struct app *app, const char *as, const char *text, struct app_ports *out)
+{
+    if (ports_of(text, out))
+        return 0;
+    return app_usage_error(app, "%s %s: must be a port from 1 to 65535, or a range such as 7000-7015", as,
+                           text);
 }
 
 const char *app_ports_text(struct app_ports ports, char buf[16])
@@ -210,10 +218,7 @@ static int option_set(const struct app *app, const struct app_option *o, const c
                                    o->min, o->max);
         return 0;
     case APP_PORTS:
-        if (!app_ports(value, o->out))
-            return app_usage_error(app, "%s %s: must be a port from 1 to 65535, or a range such as 7000-7015",
-                                   as, value);
-        return 0;
+        return app_ports_read(app, as, value, o->out);
     case APP_TEXT:
         if (*value == '\0')
             return app_usage_error(app, "%s: %s must not be empty", as, o->value);

@@ -74,8 +74,9 @@ int app_failed(const struct app *app, const char *fmt, ...) __attribute__((forma
 
 /* Decimal digits only, no sign, no blanks, min to max. */
 bool app_number(const char *text, uint32_t min, uint32_t max, uint32_t *out);
-/* One port from 1 to 65535, or a range such as 7000-7015. */
-bool app_ports(const char *text, struct app_ports *out);
+/* One port from 1 to 65535, or a range such as 7000-7015, from the option or operand `as`. 0, or APP_USAGE
+ * after a message. */
+int app_ports_read(const struct app *app, const char *as, const char *text, struct app_ports *out);
 /* "7" or "7000 to 7015" into buf, which is returned. */
 const char *app_ports_text(struct app_ports ports, char buf[16]);
 /* "1.5 MiB" into buf, which is returned. */

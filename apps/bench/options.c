@@ -299,9 +299,8 @@ static int load_check(int n, char **words)
                                                       : "two operands, HOST and PORT");
     if (rc == 0)
         rc = hosts_read("HOST", words[0], &config.targets);
-    if (rc == 0 && !app_ports(words[1], &config.ports))
-        rc = app_usage_error(&app, "PORT %s: must be a port from 1 to 65535, or a range such as 7000-7015",
-                             words[1]);
+    if (rc == 0)
+        rc = app_ports_read(&app, "PORT", words[1], &config.ports);
     for (int i = 2; rc == 0 && i < n; i++)
         rc = path_add(words[i]);
     if (rc == 0 && paths_file != NULL)

@@ -9,7 +9,6 @@
 
 #define NETIF_MAX_ADDRS 8
 #define NETIF_TX_BURST  64
-#define NETIF_QUEUE_MAX 8192 /* what tx_queue_len may be; worker_eal has buffers for so many */
 
 struct netif_addr {
     struct ip_addr addr;

@@ -15,7 +15,7 @@ int netif_queue_init(struct net *n, struct netif *nif)
     struct netif_queue *q = &nif->queued;
     const struct context *c = n->ctx;
     uint32_t buffers = RTE_MIN(c->hdr_pool->size, c->data_pool->size);
-    q->limit = RTE_MIN(RTE_MIN(c->tun->tx_queue_len, buffers / 2), (uint32_t)NETIF_QUEUE_MAX);
+    q->limit = RTE_MIN(c->tun->tx_queue_len, buffers / 2);
     if (q->limit == 0)
         return 0;
     q->size = RTE_MAX(rte_align32pow2(q->limit), PAGE / (uint32_t)sizeof(q->slot[0]));
